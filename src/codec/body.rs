@@ -1,0 +1,498 @@
+//! The columns of a dot store: dots, flags, keys, values.
+
+use alloc::vec::Vec;
+
+use postcard::ser_flavors::Flavor;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::runs::Runs;
+use super::wire::{Reader, put_varint};
+use super::{DecodeError, Limits};
+use crate::causality::{MAX_COUNTER, PackedDot, ReplicaId, VersionVector};
+use crate::kernel::{DotStore, Effect, Fragment, Key, KeyForm, KeySort, Kind, Numbers, OwnedForm, Since, StoreDelta};
+
+/// How a fragment is written down. Implemented for dot stores and tuples of fragments.
+#[doc(hidden)]
+pub trait FragmentCodec: Fragment {
+    /// The rows of readable formats.
+    type Rows: Serialize + DeserializeOwned;
+
+    /// Appends the tags of the types inside.
+    fn shape(out: &mut Vec<u8>);
+
+    /// Writes what is stored and not known.
+    fn encode_since(&self, since: &Since<'_>, which: Which, ranks: &Ranks, out: &mut Vec<u8>);
+
+    /// Writes a delta down.
+    fn encode_delta(delta: &Self::Delta, ranks: &Ranks, out: &mut Vec<u8>);
+
+    /// Reads a delta back, checked in every respect. Its slots are the ranks of `header`.
+    fn decode_delta(input: &mut Input<'_, '_>, header: &Header<'_>) -> Result<Self::Delta, DecodeError>;
+
+    /// The stored events as rows.
+    fn rows(&self, version: &VersionVector, ranks: &Ranks) -> Self::Rows;
+
+    /// Reads rows back, checked in every respect.
+    fn from_rows(rows: Self::Rows, header: &Header<'_>) -> Result<Self::Delta, DecodeError>;
+}
+
+/// Which events are written.
+#[doc(hidden)]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// All that are stored.
+    Stored,
+    /// Only what replicas agree on.
+    Live,
+}
+
+/// By slot, the place of each writer among those that are written, in the order of their ids.
+#[doc(hidden)]
+pub struct Ranks(pub(crate) Vec<u32>);
+
+impl Ranks {
+    fn translate(&self, dot: PackedDot) -> PackedDot {
+        PackedDot::new(self.0[dot.slot() as usize], dot.counter())
+    }
+}
+
+/// Bytes to read, within limits.
+#[doc(hidden)]
+pub struct Input<'r, 'b> {
+    pub(crate) reader: &'r mut Reader<'b>,
+    pub(crate) limits: &'r Limits,
+}
+
+/// What the rest of a delta refers to: writers by rank, and what each may be seen up to.
+#[doc(hidden)]
+pub struct Header<'a> {
+    pub(crate) upto: &'a VersionVector,
+    /// What is known of each writer, by rank.
+    pub(crate) known: &'a dyn Fn(u32) -> u64,
+}
+
+/// One event on its way out.
+struct Item<'a, V> {
+    dot: PackedDot,
+    key: u32,
+    effect: Effect<&'a V>,
+}
+
+/// Events by key, borrowed from wherever they are.
+struct Table<'a, S: Kind> {
+    keys: Vec<&'a S::Key>,
+    items: Vec<Item<'a, S::Value>>,
+}
+
+impl<'a, S: Kind> Table<'a, S> {
+    fn of_delta(delta: &'a StoreDelta<S>, ranks: &Ranks) -> Self {
+        let keys = delta.keys.iter().map(|(key, _)| key).collect();
+        let owners = delta.keys.iter().enumerate();
+        let owners = owners.flat_map(|(key, &(_, count))| core::iter::repeat_n(key as u32, count as usize));
+        let items = delta.events.iter().zip(owners).map(|((dot, effect), key)| Item {
+            dot: ranks.translate(*dot),
+            key,
+            effect: match effect {
+                Effect::Live(value) => Effect::Live(value),
+                Effect::Removed => Effect::Removed,
+                Effect::Known => Effect::Known,
+            },
+        });
+        Self { keys, items: items.collect() }.sorted()
+    }
+
+    fn of_store(store: &'a DotStore<S>, since: &Since<'_>, which: Which, ranks: &Ranks) -> Self {
+        let mut table = Self { keys: Vec::new(), items: Vec::new() };
+        store.visit_new(since, |slot| {
+            let key = table.keys.len() as u32;
+            for (dot, value) in store.events_at(slot).iter() {
+                let effect = match value {
+                    None if which == Which::Live => continue,
+                    _ if since.knows(dot) => Effect::Known,
+                    Some(value) => Effect::Live(value),
+                    None => Effect::Removed,
+                };
+                table.items.push(Item { dot: ranks.translate(dot), key, effect });
+            }
+            table.keys.push(store.key_at(slot));
+        });
+        table.sorted()
+    }
+
+    fn sorted(mut self) -> Self {
+        // Mostly in order already.
+        self.items.sort_by_key(|item| item.dot);
+        self
+    }
+
+    /// By item, whether its key appears for the first time, or else its number among the keys.
+    fn references(&self) -> impl Iterator<Item = (&Item<'a, S::Value>, Option<u32>)> {
+        let mut numbers = alloc::vec![u32::MAX; self.keys.len()];
+        let mut next = 0;
+        self.items.iter().map(move |item| {
+            let number = &mut numbers[item.key as usize];
+            if *number == u32::MAX {
+                *number = next;
+                next += 1;
+                (item, None)
+            } else {
+                (item, Some(*number))
+            }
+        })
+    }
+
+    fn encode(&self, ranks: &Ranks, out: &mut Vec<u8>) {
+        let mut writers = Runs::default();
+        let mut counters: Vec<Runs> = Vec::new();
+        let (mut removed, mut known, mut siblings) = (Runs::default(), Runs::default(), Runs::default());
+        let mut last = None;
+        for (at, (item, earlier)) in (0..).zip(self.references()) {
+            if last != Some(item.dot.slot()) {
+                last = Some(item.dot.slot());
+                writers.push(u64::from(item.dot.slot()));
+                counters.push(Runs::default());
+            }
+            if let Some(counters) = counters.last_mut() {
+                counters.push(item.dot.counter());
+            }
+            match item.effect {
+                Effect::Live(_) => {}
+                Effect::Removed => removed.push(at),
+                Effect::Known => known.push(at),
+            }
+            if earlier.is_some() {
+                siblings.push(at);
+            }
+        }
+        writers.encode(0, out);
+        counters.iter().for_each(|counters| counters.encode(1, out));
+        removed.encode(0, out);
+        known.encode(0, out);
+        siblings.encode(0, out);
+        for (item, earlier) in self.references() {
+            match (earlier, self.keys[item.key as usize].form()) {
+                (Some(earlier), _) => put_varint(out, u64::from(earlier)),
+                (None, KeyForm::Nothing) => {}
+                (None, KeyForm::Writer(slot)) => put_varint(out, u64::from(ranks.0[slot as usize])),
+                (None, KeyForm::Content(content)) => put_value(out, content),
+            }
+        }
+        for item in &self.items {
+            if let Effect::Live(value) = item.effect {
+                put_value(out, value);
+            }
+        }
+    }
+}
+
+/// Collects checked events into a delta by key.
+struct Builder<'h, S: Kind> {
+    header: &'h Header<'h>,
+    keys: Numbers<S::Key>,
+    /// Key number and event.
+    events: Vec<(u32, PackedDot, Effect<S::Value>)>,
+    /// By key, whether one of its events is new.
+    new: Vec<bool>,
+}
+
+const UNSORTED: DecodeError = DecodeError::Malformed("dots are not in order");
+
+impl<'h, S: Kind> Builder<'h, S> {
+    fn new(header: &'h Header<'h>) -> Self {
+        Self { header, keys: Numbers::new(), events: Vec::new(), new: Vec::new() }
+    }
+
+    /// The number of a key, and whether it appears for the first time.
+    fn key(&mut self, key: S::Key) -> (u32, bool) {
+        let (number, first) = self.keys.number(key);
+        if first {
+            self.new.push(false);
+        }
+        (number, first)
+    }
+
+    /// Adds an event. Dots come in order.
+    fn event(&mut self, key: u32, dot: PackedDot, effect: Effect<S::Value>) -> Result<(), DecodeError> {
+        if self.events.last().is_some_and(|&(_, last, _)| last >= dot) {
+            return Err(UNSORTED);
+        }
+        if dot.counter() == 0 || dot.counter() > self.header.upto.at(dot.slot()) {
+            return Err(DecodeError::Malformed("an event is beyond its version"));
+        }
+        let known = dot.counter() <= (self.header.known)(dot.slot());
+        if known != (effect == Effect::Known) {
+            return Err(DecodeError::Malformed("an event within the base has a value, or one beyond it has none"));
+        }
+        if let Effect::Live(value) = &effect
+            && !S::admits(dot.slot(), &self.keys.keys()[key as usize], value)
+        {
+            return Err(DecodeError::Malformed("an event that its writer cannot have issued"));
+        }
+        self.new[key as usize] |= !known;
+        self.events.push((key, dot, effect));
+        Ok(())
+    }
+
+    fn finish(self) -> Result<StoreDelta<S>, DecodeError> {
+        if self.new.contains(&false) {
+            return Err(DecodeError::Malformed("a key without news"));
+        }
+        let mut counts = alloc::vec![0; self.new.len()];
+        let mut ordered = true;
+        let mut last = 0;
+        for &(key, ..) in &self.events {
+            counts[key as usize] += 1;
+            ordered &= key >= last;
+            last = key;
+        }
+        let mut events = self.events;
+        if !ordered {
+            events.sort_by_key(|&(key, ..)| key);
+        }
+        Ok(StoreDelta {
+            keys: self.keys.into_keys().into_iter().zip(counts).collect(),
+            events: events.into_iter().map(|(_, dot, effect)| (dot, effect)).collect(),
+        })
+    }
+}
+
+/// One event in a readable format.
+#[doc(hidden)]
+#[derive(Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+#[serde(bound(serialize = "C: Serialize, V: Serialize", deserialize = "C: DeserializeOwned, V: DeserializeOwned"))]
+pub struct Row<C, V> {
+    replica: ReplicaId,
+    counter: u64,
+    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none", with = "some")]
+    key: Option<C>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    writer: Option<ReplicaId>,
+    /// None for a removal.
+    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none", with = "some")]
+    value: Option<V>,
+}
+
+/// A value that is there is never read as one that is not, even if it is `null`.
+mod some {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<V: Serialize, S: Serializer>(value: &Option<V>, serializer: S) -> Result<S::Ok, S::Error> {
+        value.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, V: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<V>, D::Error> {
+        V::deserialize(deserializer).map(Some)
+    }
+}
+
+impl<S: Kind> FragmentCodec for DotStore<S> {
+    type Rows = Vec<Row<<S::Key as Key>::Content, S::Value>>;
+
+    fn shape(out: &mut Vec<u8>) {
+        out.push(S::TAG);
+    }
+
+    fn encode_since(&self, since: &Since<'_>, which: Which, ranks: &Ranks, out: &mut Vec<u8>) {
+        Table::of_store(self, since, which, ranks).encode(ranks, out);
+    }
+
+    fn encode_delta(delta: &StoreDelta<S>, ranks: &Ranks, out: &mut Vec<u8>) {
+        Table::of_delta(delta, ranks).encode(ranks, out);
+    }
+
+    fn decode_delta(input: &mut Input<'_, '_>, header: &Header<'_>) -> Result<StoreDelta<S>, DecodeError> {
+        let Input { reader, limits } = input;
+        let writers = header.upto.slots() as u64;
+        let limit = limits.events;
+        let named = match writers.checked_sub(1) {
+            Some(last) => Runs::decode(reader, 0, last, limits.writers)?,
+            None if reader.byte()? == 0 => Runs::default(),
+            None => return Err(DecodeError::Malformed("events without writers")),
+        };
+        let mut dots = Vec::new();
+        let mut count = 0u64;
+        for rank in named.iter() {
+            let counters = Runs::decode(reader, 1, header.upto.at(rank as u32), limit)?;
+            if counters.count() == 0 {
+                return Err(DecodeError::Malformed("a writer without events"));
+            }
+            count = count.saturating_add(counters.count());
+            if count > limit as u64 {
+                return Err(DecodeError::TooLarge("events"));
+            }
+            dots.push((rank as u32, counters));
+        }
+        let mut flags = || match count.checked_sub(1) {
+            Some(last) => Runs::decode(reader, 0, last, limit),
+            None if reader.byte()? == 0 => Ok(Runs::default()),
+            None => Err(DecodeError::Malformed("flags without events")),
+        };
+        let (removed, known, siblings) = (flags()?, flags()?, flags()?);
+        let (mut removed, mut known, mut siblings) = (removed.cursor(), known.cursor(), siblings.cursor());
+        let mut builder = Builder::<S>::new(header);
+        // Keys first. The loop ends with the bytes: a second key without a byte is refused.
+        let mut owners = Vec::new();
+        for at in 0..count {
+            if siblings(at) {
+                let earlier = reader.varint()?;
+                if earlier >= builder.new.len() as u64 {
+                    return Err(DecodeError::Malformed("a reference to a key that has not appeared"));
+                }
+                owners.push(earlier as u32);
+                continue;
+            }
+            let form = match S::Key::SORT {
+                KeySort::Nothing => OwnedForm::Nothing,
+                KeySort::Writer => match u32::try_from(reader.varint()?) {
+                    Ok(rank) if u64::from(rank) < writers => OwnedForm::Writer(rank),
+                    _ => return Err(DecodeError::Malformed("a key names no writer")),
+                },
+                KeySort::Content => OwnedForm::Content(take_value(reader)?),
+            };
+            let (number, first) = builder.key(S::Key::from_form(form).ok_or(DecodeError::Value)?);
+            if !first {
+                return Err(DecodeError::Malformed("a key appears twice"));
+            }
+            owners.push(number);
+        }
+        let mut at = 0;
+        for (rank, counters) in &dots {
+            for counter in counters.iter() {
+                let effect = match (known(at), removed(at)) {
+                    (true, false) => Effect::Known,
+                    (false, true) => Effect::Removed,
+                    (false, false) => Effect::Live(take_value(reader)?),
+                    (true, true) => return Err(DecodeError::Malformed("an event has two flags")),
+                };
+                builder.event(owners[at as usize], PackedDot::new(*rank, counter), effect)?;
+                at += 1;
+            }
+        }
+        builder.finish()
+    }
+
+    fn rows(&self, version: &VersionVector, ranks: &Ranks) -> Self::Rows {
+        let nothing = VersionVector::new();
+        let table = Table::<S>::of_store(self, &Since::new(&nothing, version), Which::Stored, ranks);
+        let order = version.slots_by_id();
+        let written: Vec<ReplicaId> =
+            order.iter().filter(|&&slot| version.at(slot) > 0).map(|&slot| version.id(slot)).collect();
+        let rows = table.items.iter().map(|item| {
+            let (key, writer) = match table.keys[item.key as usize].form() {
+                KeyForm::Nothing => (None, None),
+                KeyForm::Writer(slot) => (None, Some(version.id(slot))),
+                KeyForm::Content(content) => (Some(content.clone()), None),
+            };
+            let value = match item.effect {
+                Effect::Live(value) => Some(value.clone()),
+                Effect::Removed | Effect::Known => None,
+            };
+            Row { replica: written[item.dot.slot() as usize], counter: item.dot.counter(), key, writer, value }
+        });
+        rows.collect()
+    }
+
+    fn from_rows(rows: Self::Rows, header: &Header<'_>) -> Result<StoreDelta<S>, DecodeError> {
+        let rank = |id: &ReplicaId| header.upto.slot(id).ok_or(DecodeError::Malformed("an unknown writer"));
+        let mut builder = Builder::<S>::new(header);
+        for row in rows {
+            let form = match (S::Key::SORT, row.key, &row.writer) {
+                (KeySort::Nothing, None, None) => OwnedForm::Nothing,
+                (KeySort::Writer, None, Some(id)) => OwnedForm::Writer(rank(id)?),
+                (KeySort::Content, Some(content), None) => OwnedForm::Content(content),
+                _ => return Err(DecodeError::Value),
+            };
+            let (number, _) = builder.key(S::Key::from_form(form).ok_or(DecodeError::Value)?);
+            if row.counter > MAX_COUNTER {
+                return Err(DecodeError::Malformed("a counter is out of range"));
+            }
+            let dot = PackedDot::new(rank(&row.replica)?, row.counter);
+            builder.event(number, dot, row.value.map_or(Effect::Removed, Effect::Live))?;
+        }
+        builder.finish()
+    }
+}
+
+/// Appends through serde, in the postcard format.
+///
+/// # Panics
+/// If the type cannot be written, which is a mistake in its `Serialize`.
+pub(crate) fn put_value<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    struct Out<'a>(&'a mut Vec<u8>);
+    impl Flavor for Out<'_> {
+        type Output = ();
+
+        fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+            self.0.push(byte);
+            Ok(())
+        }
+
+        fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+            self.0.extend_from_slice(bytes);
+            Ok(())
+        }
+
+        fn finalize(self) -> postcard::Result<()> {
+            Ok(())
+        }
+    }
+    let written = postcard::serialize_with_flavor(value, Out(out));
+    written.expect("keys and values must be types that postcard can write");
+}
+
+/// Reads through serde, and refuses bytes that the value would not be written as.
+pub(crate) fn take_value<T: Serialize + DeserializeOwned>(reader: &mut Reader<'_>) -> Result<T, DecodeError> {
+    let (value, rest) = postcard::take_from_bytes::<T>(reader.rest).map_err(|_| DecodeError::Value)?;
+    let len = reader.rest.len() - rest.len();
+    if len > 0 {
+        let mut again = Vec::with_capacity(len);
+        put_value(&mut again, &value);
+        if again != reader.rest[..len] {
+            return Err(DecodeError::Malformed("a key or a value is not in its one form"));
+        }
+    }
+    reader.rest = rest;
+    Ok(value)
+}
+
+macro_rules! tuple {
+    ($(($name:ident, $part:tt)),+) => {
+        impl<$($name: FragmentCodec),+> FragmentCodec for ($($name,)+) {
+            type Rows = ($($name::Rows,)+);
+
+            fn shape(out: &mut Vec<u8>) {
+                out.push(super::TUPLE);
+                out.push(0 $(+ { let _: [(); $part]; 1 })+);
+                $($name::shape(out);)+
+            }
+
+            fn encode_since(&self, since: &Since<'_>, which: Which, ranks: &Ranks, out: &mut Vec<u8>) {
+                $(self.$part.encode_since(since, which, ranks, out);)+
+            }
+
+            fn encode_delta(delta: &Self::Delta, ranks: &Ranks, out: &mut Vec<u8>) {
+                $($name::encode_delta(&delta.$part, ranks, out);)+
+            }
+
+            fn decode_delta(input: &mut Input<'_, '_>, header: &Header<'_>) -> Result<Self::Delta, DecodeError> {
+                Ok(($($name::decode_delta(input, header)?,)+))
+            }
+
+            fn rows(&self, version: &VersionVector, ranks: &Ranks) -> Self::Rows {
+                ($(self.$part.rows(version, ranks),)+)
+            }
+
+            fn from_rows(rows: Self::Rows, header: &Header<'_>) -> Result<Self::Delta, DecodeError> {
+                Ok(($($name::from_rows(rows.$part, header)?,)+))
+            }
+        }
+    };
+}
+
+tuple!((A, 0), (B, 1));
+tuple!((A, 0), (B, 1), (C, 2));
+tuple!((A, 0), (B, 1), (C, 2), (D, 3));

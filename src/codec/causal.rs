@@ -1,0 +1,245 @@
+use alloc::vec::Vec;
+
+use xxhash_rust::xxh64::Xxh64;
+
+use super::body::{FragmentCodec, Header, Input, Ranks, Which};
+use super::envelope::{self, Content};
+use super::runs::Runs;
+use super::version::{take_counters, take_writers};
+use super::wire::{Reader, put_varint};
+use super::{DecodeError, Limits};
+use crate::causality::{MAX_COUNTER, PackedDot, VersionVector};
+use crate::kernel::{Causal, Delta, DotSet, Since};
+
+/// Which of the optional parts of a header are there.
+const HAS_BASE: u8 = 1;
+const HAS_FLOOR: u8 = 2;
+const HAS_LIVE: u8 = 4;
+
+/// What precedes the body, on its way out.
+struct Head<'a> {
+    upto: &'a VersionVector,
+    base: Option<&'a VersionVector>,
+    floor: Option<&'a VersionVector>,
+    live: Option<&'a DotSet>,
+}
+
+impl Head<'_> {
+    fn put(&self, out: &mut Vec<u8>) -> Ranks {
+        let ranks = self.upto.put(out);
+        let base = self.base.filter(|base| !base.is_empty());
+        let floor = self.floor.filter(|floor| !floor.is_empty());
+        let flag = |there: bool, flag: u8| if there { flag } else { 0 };
+        out.push(
+            flag(base.is_some(), HAS_BASE) | flag(floor.is_some(), HAS_FLOOR) | flag(self.live.is_some(), HAS_LIVE),
+        );
+        let by_rank = self.by_rank(&ranks);
+        if let Some(base) = base {
+            let known = base.aligned_to(self.upto);
+            // Most writers have nothing new: their difference is one byte.
+            by_rank.iter().for_each(|&slot| put_varint(out, self.upto.at(slot) - counter(&known, slot)));
+        }
+        if let Some(floor) = floor {
+            let floor = floor.aligned_to(self.upto);
+            by_rank.iter().for_each(|&slot| put_varint(out, counter(&floor, slot)));
+        }
+        if let Some(live) = self.live {
+            put_dot_set(live, &by_rank, out);
+        }
+        ranks
+    }
+
+    fn by_rank(&self, ranks: &Ranks) -> Vec<u32> {
+        let mut slots: Vec<(u32, u32)> = (0..).zip(&ranks.0).map(|(slot, &rank)| (rank, slot)).collect();
+        slots.retain(|&(rank, _)| rank != u32::MAX);
+        slots.sort_unstable();
+        slots.into_iter().map(|(_, slot)| slot).collect()
+    }
+}
+
+fn counter(counters: &[u64], slot: u32) -> u64 {
+    counters.get(slot as usize).copied().unwrap_or(0)
+}
+
+/// Per writer by rank, the counters of the set.
+pub(super) fn put_dot_set(set: &DotSet, by_rank: &[u32], out: &mut Vec<u8>) {
+    for &slot in by_rank {
+        let mut runs = Runs::default();
+        let all = set.runs();
+        let first = all.partition_point(|(dot, _)| dot.slot() < slot);
+        for (dot, len) in all[first..].iter().take_while(|(dot, _)| dot.slot() == slot) {
+            runs.push_run(dot.counter(), *len);
+        }
+        runs.encode(1, out);
+    }
+}
+
+pub(super) fn take_dot_set(
+    reader: &mut Reader<'_>,
+    writers: usize,
+    most: impl Fn(u32) -> u64,
+    limit: usize,
+) -> Result<DotSet, DecodeError> {
+    let mut set = DotSet::default();
+    for slot in 0..writers as u32 {
+        // An empty set is one byte, whatever its bound.
+        for &(first, len) in Runs::decode(reader, 1, most(slot).max(1), limit)?.runs() {
+            if first + len - 1 > most(slot) {
+                return Err(DecodeError::Malformed("a set goes beyond its bound"));
+            }
+            set.push(PackedDot::new(slot, first), len);
+        }
+        if set.runs().len() > limit {
+            return Err(DecodeError::TooLarge("events"));
+        }
+    }
+    Ok(set)
+}
+
+/// Reads head and body.
+fn take_delta<F: FragmentCodec>(mut reader: Reader<'_>, limits: &Limits) -> Result<Delta<F>, DecodeError> {
+    let reader = &mut reader;
+    let table = take_writers(reader, limits)?;
+    let writers = table.slots();
+    let upto = table.with_counters(take_counters(reader, writers, 1, |_| MAX_COUNTER)?);
+    let flags = reader.byte()?;
+    if flags & !(HAS_BASE | HAS_FLOOR | HAS_LIVE) != 0 {
+        return Err(DecodeError::Malformed("unknown flags"));
+    }
+    let mut base = VersionVector::new();
+    if flags & HAS_BASE != 0 {
+        let differences = take_counters(reader, writers, 0, |slot| upto.at(slot))?;
+        let known = (0..).zip(differences).map(|(slot, difference)| upto.at(slot) - difference);
+        base = upto.with_counters(known.collect());
+        not_empty(&base)?;
+    }
+    let mut floor = VersionVector::new();
+    if flags & HAS_FLOOR != 0 {
+        floor = upto.with_counters(take_counters(reader, writers, 0, |slot| upto.at(slot))?);
+        not_empty(&floor)?;
+    }
+    let live = match flags & HAS_LIVE {
+        0 => None,
+        _ => Some(take_dot_set(reader, writers, |slot| base.at(slot), limits.events)?),
+    };
+    let known = |slot| base.at(slot);
+    let header = Header { upto: &upto, known: &known };
+    let body = F::decode_delta(&mut Input { reader, limits }, &header)?;
+    reader.end()?;
+    Ok(Delta { upto, base, floor, live, body })
+}
+
+fn not_empty(version: &VersionVector) -> Result<(), DecodeError> {
+    if version.is_empty() { Err(DecodeError::Malformed("a vector of zeros")) } else { Ok(()) }
+}
+
+impl<F: FragmentCodec> Delta<F> {
+    /// Writes the delta down.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.encode_into(0, &mut out);
+        out
+    }
+
+    /// Appends the encoded delta, marked with the schema of the application's data.
+    pub fn encode_into(&self, schema: u32, out: &mut Vec<u8>) {
+        envelope::seal(out, Content::Delta, schema, F::shape, |out| {
+            let (floor, live) = (Some(&self.floor), self.live.as_ref());
+            let ranks = Head { upto: &self.upto, base: Some(&self.base), floor, live }.put(out);
+            F::encode_delta(&self.body, &ranks, out);
+        });
+    }
+
+    /// Reads a delta back. Whatever is wrong with the bytes is found here.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for whatever is not a delta for this type, within the limits.
+    pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, DecodeError> {
+        take_delta(envelope::open(bytes, Content::Delta, limits, F::shape)?, limits)
+    }
+}
+
+impl<F: FragmentCodec> Causal<F> {
+    /// The snapshot: everything that is stored, with removals and floor, to be read back by
+    /// [`decode`](Causal::decode).
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.encode_into(0, &mut out);
+        out
+    }
+
+    /// Appends the snapshot, marked with the schema of the application's data.
+    pub fn encode_into(&self, schema: u32, out: &mut Vec<u8>) {
+        let floor = Some(&self.context.floor);
+        self.put(Content::State, Which::Stored, &VersionVector::new(), schema, floor, None, out);
+    }
+
+    /// Reads a snapshot back.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for whatever is not the snapshot of a value of this type, within the limits.
+    pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, DecodeError> {
+        let delta = take_delta(envelope::open(bytes, Content::State, limits, F::shape)?, limits)?;
+        Self::from_snapshot(delta)
+    }
+
+    /// The value that has seen exactly this delta.
+    pub(super) fn from_snapshot(delta: Delta<F>) -> Result<Self, DecodeError> {
+        if !delta.base.is_empty() || delta.live.is_some() {
+            return Err(DecodeError::Malformed("a state that builds on another one"));
+        }
+        let (floor, version) = (delta.floor.clone(), delta.upto.clone());
+        let mut value = Self::default();
+        value.context.version = version.with_counters(Vec::new());
+        value.apply(delta).map_err(|_| DecodeError::TooLarge("writers or keys"))?;
+        value.context.floor.join(&floor);
+        Ok(value)
+    }
+
+    /// Appends `delta_since(known)` as bytes, without cloning a key or a value.
+    pub fn encode_delta_since(&self, known: &VersionVector, out: &mut Vec<u8>) {
+        if !known.is_empty() && !self.context.floor.is_within(known) {
+            // With the live set this costs O(state) anyhow.
+            return self.delta_since(known).encode_into(0, out);
+        }
+        let base = self.context.version.meet(known);
+        self.put(Content::Delta, Which::Stored, known, 0, Some(&self.context.floor), Some(&base), out);
+    }
+
+    /// The view that replicas agree on: version and live events. Equal for equal states, on every
+    /// machine, whatever is still stored beside it.
+    #[must_use]
+    pub fn canonical(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.put(Content::View, Which::Live, &VersionVector::new(), 0, None, None, &mut out);
+        out
+    }
+
+    /// A hash (XXH64) of the [`canonical`](Causal::canonical) view. Costs O(state).
+    #[must_use]
+    pub fn state_hash(&self) -> u64 {
+        let mut hasher = Xxh64::new(0);
+        hasher.update(&self.canonical());
+        hasher.digest()
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn put(
+        &self,
+        content: Content,
+        which: Which,
+        known: &VersionVector,
+        schema: u32,
+        floor: Option<&VersionVector>,
+        base: Option<&VersionVector>,
+        out: &mut Vec<u8>,
+    ) {
+        let version = &self.context.version;
+        envelope::seal(out, content, schema, F::shape, |out| {
+            let ranks = Head { upto: version, base, floor, live: None }.put(out);
+            self.body.encode_since(&Since::new(known, version), which, &ranks, out);
+        });
+    }
+}

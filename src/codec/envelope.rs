@@ -1,0 +1,113 @@
+use alloc::vec::Vec;
+
+use xxhash_rust::xxh64::xxh64;
+
+use super::wire::{Reader, put_varint};
+use super::{DecodeError, Limits};
+
+const MAGIC: [u8; 4] = *b"dotd";
+const VERSION: u8 = 1;
+const CHECKSUM: usize = 4;
+
+/// What an envelope holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Content {
+    /// A snapshot: all that is stored.
+    State = 1,
+    /// What replicas agree on; only ever hashed and compared.
+    View = 2,
+    Delta = 3,
+    Operation = 4,
+    Version = 5,
+}
+
+/// Wraps what `write` appends: magic, version, kind, schema, shape, extensions, payload, checksum.
+pub(crate) fn seal(
+    out: &mut Vec<u8>,
+    content: Content,
+    schema: u32,
+    shape: impl FnOnce(&mut Vec<u8>),
+    write: impl FnOnce(&mut Vec<u8>),
+) {
+    let start = out.len();
+    out.extend_from_slice(&MAGIC);
+    out.push(VERSION);
+    out.push(content as u8);
+    put_varint(out, u64::from(schema));
+    let mut tags = Vec::new();
+    shape(&mut tags);
+    put_varint(out, tags.len() as u64);
+    out.extend_from_slice(&tags);
+    out.push(0);
+    write(out);
+    let checksum = checksum(&out[start..]);
+    out.extend_from_slice(&checksum);
+}
+
+fn checksum(bytes: &[u8]) -> [u8; CHECKSUM] {
+    (xxh64(bytes, 0) as u32).to_le_bytes()
+}
+
+/// Checks the envelope and gives its payload.
+pub(crate) fn open<'a>(
+    bytes: &'a [u8],
+    content: Content,
+    limits: &Limits,
+    shape: impl FnOnce(&mut Vec<u8>),
+) -> Result<Reader<'a>, DecodeError> {
+    if bytes.len() > limits.bytes {
+        return Err(DecodeError::TooLarge("bytes"));
+    }
+    let mut reader = Reader::new(bytes);
+    if reader.take(MAGIC.len())? != MAGIC {
+        return Err(DecodeError::NotDotted);
+    }
+    match reader.byte()? {
+        VERSION => {}
+        version => return Err(DecodeError::UnsupportedVersion(version)),
+    }
+    let payload = bytes.len().checked_sub(CHECKSUM).ok_or(DecodeError::Truncated)?;
+    if checksum(&bytes[..payload]) != bytes[payload..] {
+        return Err(DecodeError::Checksum);
+    }
+    let end = reader.rest.len().checked_sub(CHECKSUM).ok_or(DecodeError::Truncated)?;
+    reader.rest = &reader.rest[..end];
+    if reader.byte()? != content as u8 {
+        return Err(DecodeError::WrongKind);
+    }
+    let schema = u32::try_from(reader.varint()?).map_err(|_| DecodeError::Malformed("the schema has 32 bits"))?;
+    let len = usize::try_from(reader.varint()?).map_err(|_| DecodeError::Truncated)?;
+    let found = reader.take(len)?;
+    let mut tags = Vec::new();
+    shape(&mut tags);
+    if found != tags {
+        return Err(DecodeError::WrongType);
+    }
+    if schema != limits.schema {
+        return Err(DecodeError::WrongSchema { found: schema });
+    }
+    skip_extensions(&mut reader)?;
+    Ok(reader)
+}
+
+/// Extensions: a length, then entries of an id, a length and bytes, by ascending id. Whoever does not
+/// know an even one passes over it, and whoever does not know an odd one refuses the whole.
+fn skip_extensions(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    let len = usize::try_from(reader.varint()?).map_err(|_| DecodeError::Truncated)?;
+    let mut entries = Reader::new(reader.take(len)?);
+    let mut last = None;
+    while !entries.rest.is_empty() {
+        let id = entries.varint()?;
+        if last.is_some_and(|last| last >= id) {
+            return Err(DecodeError::Malformed("extensions are not in order"));
+        }
+        last = Some(id);
+        let len = usize::try_from(entries.varint()?).map_err(|_| DecodeError::Truncated)?;
+        entries.take(len)?;
+        if id % 2 == 1 {
+            return Err(DecodeError::UnsupportedExtension(id));
+        }
+    }
+    Ok(())
+}

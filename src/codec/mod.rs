@@ -1,0 +1,19 @@
+//! The binary format of states, deltas, operations and version vectors: see `FORMAT.md` beside this
+//! file. One encoder and one decoder serve every type; a value of a readable format goes through the
+//! same checks.
+
+mod body;
+mod causal;
+mod envelope;
+mod error;
+mod operation;
+mod readable;
+mod runs;
+mod version;
+mod wire;
+
+pub use body::FragmentCodec;
+pub use error::{DecodeError, Limits};
+
+/// The tag of a tuple, which the number and the tags of its parts follow.
+pub(crate) const TUPLE: u8 = 0xff;

@@ -1,0 +1,138 @@
+use alloc::vec::Vec;
+
+use crate::causality::VersionVector;
+use crate::codec::{DecodeError, FragmentCodec, Limits};
+use crate::kernel::{Applied, ApplyError, Causal, Delta, Fragment};
+
+/// A join semilattice: replicas that merge each other's states agree, in whatever order and however
+/// often they do it.
+///
+/// Implement it for types of your own, with or without a version vector; the laws that it must obey
+/// (merge is commutative, associative, idempotent) are in `dotted::laws`, to be run on them.
+///
+/// Shapiro et al., *Conflict-free Replicated Data Types* (2011).
+pub trait Crdt: Clone {
+    /// Takes in everything that `other` has, and says whether and how much changed.
+    fn merge(&mut self, other: &Self) -> Applied;
+
+    /// Whether both are the same replicated state.
+    fn same_state(&self, other: &Self) -> bool;
+}
+
+/// What can be replicated by deltas: every type of this crate.
+pub trait DeltaCrdt: Crdt + Default {
+    /// What one replica sends to another.
+    type Delta: Clone;
+
+    /// What has been seen: the complete digest of the state.
+    fn version(&self) -> &VersionVector;
+
+    /// What someone who has seen `known` lacks.
+    fn delta_since(&self, known: &VersionVector) -> Self::Delta;
+
+    /// Whether [`apply`](DeltaCrdt::apply) would succeed.
+    ///
+    /// # Errors
+    /// The error that it would return.
+    fn can_apply(&self, delta: &Self::Delta) -> Result<(), ApplyError>;
+
+    /// Takes a delta in, whole or not at all.
+    ///
+    /// # Errors
+    /// [`ApplyError::Gap`] or [`ApplyError::Floor`] if the receiver has not seen what it builds on.
+    fn apply(&mut self, delta: Self::Delta) -> Result<Applied, ApplyError>;
+
+    /// Removals up to here may have been discarded.
+    fn floor(&self) -> &VersionVector;
+
+    /// Discards what is not needed any more.
+    fn compact(&mut self);
+
+    /// The snapshot: everything that is stored.
+    fn encode(&self) -> Vec<u8>;
+
+    /// Reads a snapshot back.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for whatever is not the snapshot of a value of this type, within the limits.
+    fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, DecodeError>;
+
+    /// Writes down a delta.
+    fn encode_delta(delta: &Self::Delta) -> Vec<u8>;
+
+    /// Reads a delta back.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for whatever is not a delta for this type, within the limits.
+    fn decode_delta(bytes: &[u8], limits: &Limits) -> Result<Self::Delta, DecodeError>;
+
+    /// The view that replicas agree on: version and live events. Equal for equal states.
+    fn canonical(&self) -> Vec<u8>;
+
+    /// A hash of [`canonical`](DeltaCrdt::canonical): equal versions must mean equal hashes.
+    fn state_hash(&self) -> u64;
+}
+
+impl<F: Fragment> Crdt for Causal<F> {
+    /// # Panics
+    /// Where [`try_merge`](Causal::try_merge) fails: beyond some million writers or 2³² keys.
+    fn merge(&mut self, other: &Self) -> Applied {
+        self.try_merge(other).expect("more writers or keys than a value can hold")
+    }
+
+    fn same_state(&self, other: &Self) -> bool {
+        self == other
+    }
+}
+
+impl<F: FragmentCodec> DeltaCrdt for Causal<F> {
+    type Delta = Delta<F>;
+
+    fn version(&self) -> &VersionVector {
+        self.version()
+    }
+
+    fn delta_since(&self, known: &VersionVector) -> Delta<F> {
+        self.delta_since(known)
+    }
+
+    fn can_apply(&self, delta: &Delta<F>) -> Result<(), ApplyError> {
+        self.can_apply(delta)
+    }
+
+    fn apply(&mut self, delta: Delta<F>) -> Result<Applied, ApplyError> {
+        self.apply(delta)
+    }
+
+    fn floor(&self) -> &VersionVector {
+        self.floor()
+    }
+
+    fn compact(&mut self) {
+        self.compact();
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        self.encode()
+    }
+
+    fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, DecodeError> {
+        Self::decode(bytes, limits)
+    }
+
+    fn encode_delta(delta: &Delta<F>) -> Vec<u8> {
+        delta.encode()
+    }
+
+    fn decode_delta(bytes: &[u8], limits: &Limits) -> Result<Delta<F>, DecodeError> {
+        Delta::decode(bytes, limits)
+    }
+
+    fn canonical(&self) -> Vec<u8> {
+        self.canonical()
+    }
+
+    fn state_hash(&self) -> u64 {
+        self.state_hash()
+    }
+}

@@ -1,0 +1,392 @@
+//! A dot store as a fragment: what it has that a peer lacks, and how it takes in what a peer has.
+
+use alloc::vec::Vec;
+
+use super::changes::{Change, ChangeKind};
+use super::delta::{Effect, StoreDelta};
+use super::edit::Edit;
+use super::error::ApplyError;
+use super::event::{Event, Kind};
+use super::fragment::{Fragment, Raw, Visit};
+use super::incoming::{Incoming, Since};
+use super::lookup::{Key, Slots};
+use super::store::{DotStore, EventsOf};
+use super::table::Table;
+use crate::causality::{Dot, PackedDot};
+use crate::mutants::{self, Mutant};
+
+impl<S: Kind> DotStore<S> {
+    /// Writes one event, which supersedes everything that is known of its key.
+    #[inline]
+    pub(crate) fn write(&mut self, edit: &mut Edit<'_>, key: S::Key, value: Option<S::Value>) -> Dot {
+        let dot = edit.issue();
+        self.put(key, dot, value, |old| edit.supersede(dot, old));
+        edit.dot(dot)
+    }
+
+    /// As [`DotStore::write`], to the key at a slot.
+    #[inline]
+    pub(crate) fn write_at(&mut self, edit: &mut Edit<'_>, slot: u32, value: Option<S::Value>) -> Dot {
+        if mutants::on(Mutant::RemovalTakesNoDot) && value.is_none() {
+            let (was_live, events) = (self.is_live(slot), self.unsettle(slot));
+            let dot = events[0].dot;
+            events.iter().for_each(|event| self.leave(event));
+            self.settle(slot, was_live, Vec::new());
+            return edit.dot(dot);
+        }
+        let dot = edit.issue();
+        self.put_at(slot, dot, value, |old| edit.supersede(dot, old));
+        edit.dot(dot)
+    }
+
+    /// Removes the live keys that do not pass. Returns the last dot.
+    pub(crate) fn remove_unless(&mut self, edit: &mut Edit<'_>, mut keep: impl FnMut(&S::Key) -> bool) -> Option<Dot> {
+        let live = (0..self.entry_count() as u32).filter(|&slot| self.is_live(slot));
+        let gone: Vec<u32> = live.filter(|&slot| !keep(self.key_at(slot))).collect();
+        gone.into_iter().map(|slot| self.write_at(edit, slot, None)).last()
+    }
+
+    /// Visits the keys with an event that the peer has not seen, each once.
+    pub(crate) fn visit_new(&self, since: &Since<'_>, mut visit: impl FnMut(u32)) {
+        for (writer, known) in since.writers() {
+            self.visit_after(writer, known, |counter, slot| {
+                let first = match self.events_at(slot) {
+                    EventsOf::One(..) => true,
+                    EventsOf::Many(events) => {
+                        let first = events.iter().find(|event| !since.knows(event.dot));
+                        first.is_some_and(|first| first.dot == PackedDot::new(writer, counter))
+                    }
+                };
+                if first {
+                    visit(slot);
+                }
+            });
+        }
+    }
+}
+
+/// The events of one key as they arrive, in the receiver's slots.
+trait Theirs<V> {
+    fn len(&self) -> usize;
+    fn dot(&self, at: usize) -> PackedDot;
+    /// Takes the event's value; `None` is a removal.
+    fn take(&mut self, at: usize) -> Option<V>;
+}
+
+/// Events of a delta, by value.
+impl<V> Theirs<V> for [(PackedDot, Effect<V>)] {
+    #[inline]
+    fn len(&self) -> usize {
+        <[_]>::len(self)
+    }
+
+    #[inline]
+    fn dot(&self, at: usize) -> PackedDot {
+        self[at].0
+    }
+
+    #[inline]
+    fn take(&mut self, at: usize) -> Option<V> {
+        match core::mem::replace(&mut self[at].1, Effect::Known) {
+            Effect::Live(value) => Some(value),
+            Effect::Removed | Effect::Known => None,
+        }
+    }
+}
+
+/// Events of another value, cloned where they are new.
+struct Borrowed<'a, 'i, V> {
+    events: EventsOf<'a, V>,
+    incoming: &'a Incoming<'i>,
+}
+
+impl<V: Clone> Theirs<V> for Borrowed<'_, '_, V> {
+    #[inline]
+    fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    #[inline]
+    fn dot(&self, at: usize) -> PackedDot {
+        self.incoming.translate(self.events.at(at).0)
+    }
+
+    #[inline]
+    fn take(&mut self, at: usize) -> Option<V> {
+        self.events.at(at).1.cloned()
+    }
+}
+
+impl<S: Kind> DotStore<S> {
+    /// Brings one key up to date. `key` is called only if the key is new here.
+    #[inline]
+    fn reconcile(
+        &mut self,
+        found: Result<u32, super::lookup::Vacant>,
+        key: impl FnOnce() -> S::Key,
+        theirs: &mut (impl Theirs<S::Value> + ?Sized),
+        incoming: &Incoming<'_>,
+        visit: Visit<'_, Self>,
+    ) -> usize {
+        match found {
+            Err(vacant) if theirs.len() == 1 => {
+                let dot = theirs.dot(0);
+                if incoming.is_known(dot) {
+                    return 0;
+                }
+                let value = theirs.take(0);
+                let live = value.is_some();
+                let slot = self.put_new(vacant, key(), dot, value);
+                self.report(slot, kind(false, live), visit)
+            }
+            Err(vacant) => {
+                if (0..theirs.len()).all(|at| incoming.is_known(theirs.dot(at))) {
+                    return 0;
+                }
+                let slot = self.open(vacant, key());
+                self.weave(slot, false, Vec::new(), theirs, incoming, visit)
+            }
+            Ok(slot) => {
+                if theirs.len() == 1
+                    && let EventsOf::One(mine, value) = self.events_at(slot)
+                {
+                    let dot = theirs.dot(0);
+                    if dot == mine {
+                        return 0;
+                    }
+                    if !incoming.is_known(dot) && incoming.supersedes(mine) {
+                        let was_live = value.is_some();
+                        let value = theirs.take(0);
+                        let live = value.is_some();
+                        self.put_at(slot, dot, value, |_| {});
+                        return self.report(slot, kind(was_live, live), visit);
+                    }
+                }
+                let was_live = self.is_live(slot);
+                let events = self.unsettle(slot);
+                self.weave(slot, was_live, events, theirs, incoming, visit)
+            }
+        }
+    }
+
+    #[inline]
+    fn report(&self, slot: u32, kind: Option<ChangeKind>, visit: Visit<'_, Self>) -> usize {
+        let Some(kind) = kind else { return 0 };
+        visit(Change { key: self.key_at(slot).shown(), kind });
+        1
+    }
+
+    /// The general case: several events on either side. `mine` was taken out of `slot`.
+    fn weave(
+        &mut self,
+        slot: u32,
+        was_live: bool,
+        mut mine: Vec<Event<S::Value>>,
+        theirs: &mut (impl Theirs<S::Value> + ?Sized),
+        incoming: &Incoming<'_>,
+        visit: Visit<'_, Self>,
+    ) -> usize {
+        let mut listed: Vec<PackedDot> = (0..theirs.len()).map(|at| theirs.dot(at)).collect();
+        listed.sort_unstable();
+        let mut changed = false;
+        mine.retain(|event| {
+            let keep = !incoming.supersedes(event.dot) || listed.binary_search(&event.dot).is_ok();
+            if !keep {
+                changed |= event.value.is_some();
+                self.leave(event);
+            }
+            keep
+        });
+        let held = mine.len();
+        for at in 0..theirs.len() {
+            let dot = theirs.dot(at);
+            // A dot that is not known cannot be held, but for a key that a hostile delta lists twice.
+            if !incoming.is_known(dot) && !mine[..held].iter().any(|event| event.dot == dot) {
+                let event = Event { dot, value: theirs.take(at) };
+                changed |= event.value.is_some();
+                self.enter(slot, &event);
+                mine.push(event);
+            }
+        }
+        if mutants::on(Mutant::DropLosersOnMerge) && mine.len() > 1 {
+            let winner = mine.iter().map(|event| event.dot).max();
+            mine.retain(|event| {
+                let keep = Some(event.dot) == winner;
+                if !keep {
+                    self.leave(event);
+                }
+                keep
+            });
+        }
+        let live = mine.iter().any(|event| event.value.is_some());
+        // Before settling: a key without events goes, and another one takes its slot.
+        let reported = self.report(slot, kind(was_live, live).filter(|_| changed), visit);
+        self.settle(slot, was_live, mine);
+        reported
+    }
+}
+
+fn kind(was_live: bool, live: bool) -> Option<ChangeKind> {
+    match (was_live, live) {
+        (false, true) => Some(ChangeKind::Added),
+        (true, true) => Some(ChangeKind::Updated),
+        (true, false) => Some(ChangeKind::Removed),
+        (false, false) => None,
+    }
+}
+
+impl<S: Kind> Fragment for DotStore<S> {
+    type Delta = StoreDelta<S>;
+    type Mut<'a> = S::Mut<'a>;
+    type Change<'a> = Change<'a, <S::Key as Key>::Shown>;
+
+    fn edit(&mut self) -> S::Mut<'_> {
+        S::handle(self)
+    }
+
+    fn collect(&self, since: &Since<'_>) -> StoreDelta<S> {
+        let mut delta = StoreDelta::default();
+        self.visit_new(since, |slot| {
+            let before = delta.events.len();
+            for (dot, value) in self.events_at(slot).iter() {
+                let effect = match value {
+                    _ if since.knows(dot) && mutants::on(Mutant::ListOnlyNewEvents) => continue,
+                    _ if since.knows(dot) => Effect::Known,
+                    Some(value) => Effect::Live(value.clone()),
+                    None => Effect::Removed,
+                };
+                delta.events.push((dot, effect));
+            }
+            let events = (delta.events.len() - before) as u32;
+            delta.keys.push((self.key_at(slot).clone(), events));
+        });
+        delta
+    }
+
+    fn check(&self, delta: &StoreDelta<S>) -> Result<(), ApplyError> {
+        let fits = delta.keys.len() < Table::SLOT_MAX as usize - self.entry_count();
+        if fits { Ok(()) } else { Err(ApplyError::TooManyKeys) }
+    }
+
+    fn absorb(&mut self, delta: StoreDelta<S>, incoming: &Incoming<'_>, visit: Visit<'_, Self>) -> usize {
+        let mut changed = 0;
+        let mut rest = delta.events;
+        for (dot, _) in &mut rest {
+            *dot = incoming.translate(*dot);
+        }
+        let mut rest = &mut rest[..];
+        for (key, count) in delta.keys {
+            let (theirs, behind) = core::mem::take(&mut rest).split_at_mut(count as usize);
+            rest = behind;
+            let key = key.translate(&Slots(&incoming.slots));
+            changed += self.reconcile(self.find(&key), || key, theirs, incoming, visit);
+        }
+        changed
+    }
+
+    fn absorb_from(
+        &mut self,
+        other: &Self,
+        since: &Since<'_>,
+        incoming: &Incoming<'_>,
+        visit: Visit<'_, Self>,
+    ) -> usize {
+        let mut changed = 0;
+        let slots = Slots(&incoming.slots);
+        other.visit_new(since, |slot| {
+            // A key without a writer in it is the same on both sides, so it is not cloned to be found.
+            let theirs = other.key_at(slot);
+            let found = match theirs.writer() {
+                Some(_) => self.find(&theirs.clone().translate(&slots)),
+                None => self.find(theirs),
+            };
+            let mut events = Borrowed { events: other.events_at(slot), incoming };
+            changed += self.reconcile(found, || theirs.clone().translate(&slots), &mut events, incoming, visit);
+        });
+        changed
+    }
+
+    fn live_within(&self, since: &Since<'_>, visit: &mut dyn FnMut(Raw)) {
+        for (_, events) in self.entries() {
+            for (dot, _) in events.live() {
+                if since.knows(dot) {
+                    visit(Raw(dot));
+                }
+            }
+        }
+    }
+
+    fn listed(delta: &StoreDelta<S>, visit: &mut dyn FnMut(Raw)) {
+        delta.events.iter().for_each(|&(dot, _)| visit(Raw(dot)));
+    }
+
+    fn named(delta: &StoreDelta<S>, visit: &mut dyn FnMut(u32)) {
+        delta.keys.iter().filter_map(|(key, _)| key.writer()).for_each(visit);
+    }
+
+    fn retain_live(&mut self, keep: &dyn Fn(Raw) -> bool, visit: Visit<'_, Self>) -> usize {
+        let mut gone = Vec::new();
+        for (slot, (_, events)) in self.entries().enumerate() {
+            let drops_removals = mutants::on(Mutant::LiveSetDropsRemovals);
+            let mut drops = events.iter().filter(|(_, value)| value.is_some() || drops_removals);
+            if drops.any(|(dot, _)| !keep(Raw(dot))) {
+                gone.push(slot as u32);
+            }
+        }
+        // From the back, so that no slot moves before its turn.
+        for &slot in gone.iter().rev() {
+            let was_live = self.is_live(slot);
+            let mut events = self.unsettle(slot);
+            events.retain(|event| {
+                let removal = event.value.is_none() && !mutants::on(Mutant::LiveSetDropsRemovals);
+                let keep = removal || keep(Raw(event.dot));
+                if !keep {
+                    self.leave(event);
+                }
+                keep
+            });
+            let live = events.iter().any(|event| event.value.is_some());
+            self.report(slot, kind(was_live, live), visit);
+            self.settle(slot, was_live, events);
+        }
+        gone.len()
+    }
+
+    fn holds(&self, dot: Raw) -> bool {
+        self.holding(dot.0).is_some()
+    }
+
+    fn counts(&self) -> (usize, usize) {
+        (self.live_keys(), self.removals())
+    }
+
+    fn discard_removals(&mut self, visit: &mut dyn FnMut(Raw)) {
+        DotStore::discard_removals(self, |dot| visit(Raw(dot)));
+    }
+
+    fn rebuild(&mut self) {
+        DotStore::rebuild(self);
+    }
+
+    fn same_live(&self, other: &Self, incoming: &Incoming<'_>) -> bool {
+        if self.live_keys() != other.live_keys() {
+            return false;
+        }
+        let slots = Slots(&incoming.slots);
+        let mut theirs_live = 0;
+        let all_here = other.entries().all(|(key, theirs)| {
+            let here = self.find(&key.clone().translate(&slots)).ok();
+            theirs.live().all(|(dot, value)| {
+                theirs_live += 1;
+                let dot = incoming.translate(dot);
+                here.is_some_and(|slot| self.events_at(slot).live().any(|mine| mine == (dot, value)))
+            })
+        });
+        all_here && theirs_live == self.entries().map(|(_, events)| events.live().count()).sum::<usize>()
+    }
+
+    #[cfg(any(test, feature = "mutants"))]
+    fn assert_consistent(&self, writers: u32) {
+        DotStore::assert_consistent(self, writers);
+    }
+}

@@ -1,0 +1,418 @@
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::changes::Applied;
+use super::context::Context;
+use super::delta::Delta;
+use super::dot_set::DotSet;
+use super::edit::{Edit, Written};
+use super::error::ApplyError;
+use super::fragment::{Fragment, Raw, Show, Visit};
+use super::incoming::{Incoming, Since, Supersedes};
+use super::operation::Operation;
+use crate::causality::{MAX_WRITERS, PackedDot, RESERVED_WRITERS, VersionVector, Writer};
+use crate::mutants::{self, Mutant};
+
+/// A replicated value: a body under one causal context.
+///
+/// All types of this crate are this structure with another body; so are values made of values:
+///
+/// ```
+/// use dotted::{Causal, Crdt, PnCounterBody, SetBody, Writer};
+///
+/// type Cart = Causal<(SetBody<String>, PnCounterBody)>;
+/// let (mut tokyo, mut london) = (Writer::new(), Writer::new());
+///
+/// let mut here = Cart::default();
+/// let mut there = here.clone();
+/// // Both writes become visible together, everywhere.
+/// here.edit(&mut tokyo, |(mut items, mut total), edit| {
+///     items.insert(edit, "milk".to_string());
+///     total.increment(edit, 3).unwrap();
+/// });
+/// there.edit(&mut london, |(mut items, _), edit| items.insert(edit, "tea".to_string()));
+///
+/// here.merge(&there);
+/// there.merge(&here);
+/// assert_eq!(here, there);
+/// assert_eq!(here.part(|(items, _)| items.len()), 2);
+/// ```
+#[derive(Clone, Default)]
+pub struct Causal<F> {
+    pub(crate) context: Context,
+    pub(crate) body: F,
+}
+
+impl<F: Fragment> Causal<F> {
+    /// A value to which nothing has happened yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What this value has seen: the complete digest of its state.
+    #[must_use]
+    pub fn version(&self) -> &VersionVector {
+        &self.context.version
+    }
+
+    /// What may be missing from deltas: removals up to here were discarded.
+    #[must_use]
+    pub fn floor(&self) -> &VersionVector {
+        &self.context.floor
+    }
+
+    /// Reads the body, or the parts of it.
+    pub fn part<'a, R>(&'a self, read: impl FnOnce(&'a F) -> R) -> R {
+        read(&self.body)
+    }
+
+    /// Writes a group: all of it becomes visible together everywhere.
+    ///
+    /// What was written stays, as one group, also if `edit` returns early or unwinds.
+    ///
+    /// # Panics
+    /// If the value names 2²⁰ writers and this writer needs one more. Data of others cannot fill
+    /// the last 2¹⁶ of them.
+    #[inline]
+    pub fn edit<'a, R>(&'a mut self, writer: &mut Writer, edit: impl FnOnce(F::Mut<'a>, &mut Edit<'_>) -> R) -> R {
+        self.edit_inner(writer, false, edit).0
+    }
+
+    #[inline]
+    fn edit_inner<'a, R>(
+        &'a mut self,
+        writer: &mut Writer,
+        record: bool,
+        edit: impl FnOnce(F::Mut<'a>, &mut Edit<'_>) -> R,
+    ) -> (R, Option<Written>, &'a mut Context) {
+        self.collect_if_due();
+        let Self { context, body } = self;
+        let mut group = Edit::new(context, writer, record);
+        let result = edit(body.edit(), &mut group);
+        let written = group.finish();
+        if !record && written.is_some() {
+            context.forget_heard();
+        }
+        (result, written, context)
+    }
+
+    /// Writes a group, or nothing: if `edit` fails, the value and the writer are as they were before.
+    ///
+    /// Costs a copy of the value.
+    ///
+    /// # Errors
+    /// The error of `edit`.
+    pub fn try_edit<R, E>(
+        &mut self,
+        writer: &mut Writer,
+        edit: impl for<'b> FnOnce(F::Mut<'b>, &mut Edit<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let mut copy = self.clone();
+        let (result, written, _) = copy.edit_inner(writer, false, edit);
+        match (&result, written) {
+            (Err(_), Some(written)) => writer.retract(written.branch, written.count),
+            (Err(_), None) => {}
+            (Ok(_), _) => *self = copy,
+        }
+        result
+    }
+
+    /// Writes a group and returns it as an operation too, if anything was written.
+    ///
+    /// ```
+    /// use dotted::{OrSet, Writer};
+    ///
+    /// let (mut here, mut there) = (OrSet::new(), OrSet::new());
+    /// let mut tokyo = Writer::new();
+    /// let (_, operation) = here.edit_as_operation(&mut tokyo, |mut set, edit| set.insert(edit, "milk"));
+    /// there.apply_operation(operation.unwrap())?;
+    /// assert_eq!(here, there);
+    /// # Ok::<(), dotted::ApplyError>(())
+    /// ```
+    pub fn edit_as_operation<R>(
+        &mut self,
+        writer: &mut Writer,
+        edit: impl for<'b> FnOnce(F::Mut<'b>, &mut Edit<'_>) -> R,
+    ) -> (R, Option<Operation<F>>) {
+        let (result, written, _) = self.edit_inner(writer, true, edit);
+        let operation = written.map(|written| {
+            let heard = self.context.take_heard();
+            Operation::new(&self.context.version, &self.body, &written, &heard)
+        });
+        (result, operation)
+    }
+
+    /// Writes a group and returns it as a delta too.
+    pub fn edit_as_delta<R>(
+        &mut self,
+        writer: &mut Writer,
+        edit: impl for<'b> FnOnce(F::Mut<'b>, &mut Edit<'_>) -> R,
+    ) -> (R, Delta<F>) {
+        let before = self.context.version.clone();
+        let (result, ..) = self.edit_inner(writer, false, edit);
+        (result, self.delta_since(&before))
+    }
+
+    /// What someone who has seen `known` lacks. Costs O(writers + changes).
+    ///
+    /// Where removals that `known` does not cover have been discarded, the delta also lists what is
+    /// alive, in about a bit per event; that costs O(state).
+    #[must_use]
+    pub fn delta_since(&self, known: &VersionVector) -> Delta<F> {
+        let version = &self.context.version;
+        let since = Since::new(known, version);
+        let below_floor = !known.is_empty() && !self.context.floor.is_within(known);
+        let live = (below_floor && !mutants::on(Mutant::NoLiveSet)).then(|| {
+            let mut dots = Vec::new();
+            self.body.live_within(&since, &mut |dot| dots.push(dot.0));
+            DotSet::from_dots(dots)
+        });
+        let base = version.counters().iter().enumerate();
+        let base = base.map(|(slot, &counter)| counter.min(since.known(slot as u32))).collect();
+        Delta {
+            base: version.with_counters(base),
+            upto: version.clone(),
+            floor: version.with_counters(self.context.floor.aligned_to(version).into_owned()),
+            live,
+            body: self.body.collect(&since),
+        }
+    }
+
+    /// Whether [`apply`](Causal::apply) would succeed.
+    ///
+    /// # Errors
+    /// The error that `apply` would return.
+    pub fn can_apply(&self, delta: &Delta<F>) -> Result<(), ApplyError> {
+        let version = &self.context.version;
+        if !delta.base.is_within(version) && !mutants::on(Mutant::IgnoreGap) {
+            return Err(ApplyError::Gap { have: version.clone() });
+        }
+        let needs_live = delta.live.is_none() && !mutants::on(Mutant::NoLiveSet) && !mutants::on(Mutant::NoFloorCheck);
+        if needs_live && !delta.floor.is_within(version) && !version.is_empty() {
+            return Err(ApplyError::Floor { have: version.clone() });
+        }
+        self.has_room_for(&delta.upto)?;
+        self.body.check(&delta.body)
+    }
+
+    fn has_room_for(&self, theirs: &VersionVector) -> Result<(), ApplyError> {
+        let version = &self.context.version;
+        let room = (MAX_WRITERS - RESERVED_WRITERS).saturating_sub(version.slots());
+        if theirs.slots() > room && theirs.slot_map(theirs.slots(), version).unknown() > room {
+            return Err(ApplyError::TooManyWriters);
+        }
+        Ok(())
+    }
+
+    /// Takes a delta in, whole or not at all. Costs O(writers + changes).
+    ///
+    /// # Errors
+    /// [`ApplyError::Gap`] if this value has not seen the delta's base, [`ApplyError::Floor`] if the
+    /// sender has discarded removals that this value has not seen. Nothing has changed then.
+    pub fn apply(&mut self, delta: Delta<F>) -> Result<Applied, ApplyError> {
+        self.apply_with(delta, &mut |_| {})
+    }
+
+    /// As [`apply`](Causal::apply), and shows every key that looks different now.
+    ///
+    /// # Errors
+    /// As [`apply`](Causal::apply).
+    pub fn apply_with(&mut self, delta: Delta<F>, visit: Visit<'_, F>) -> Result<Applied, ApplyError> {
+        self.can_apply(&delta)?;
+        let Self { context, body } = self;
+        if delta.upto.is_within(&context.version) {
+            return Ok(Applied::UNCHANGED);
+        }
+        let mut slots = delta.upto.slot_map(delta.upto.counters().len(), &context.version);
+        slots.complete(&delta.upto, &mut context.version);
+        let upto = delta.upto.aligned_to(&context.version);
+        let incoming = Incoming { slots, mine: &context.version, supersedes: Supersedes::Unlisted(upto) };
+        let survivors = delta.live.as_ref().map(|live| {
+            let mut listed = Vec::new();
+            F::listed(&delta.body, &mut |dot| listed.push(dot.0));
+            (live, DotSet::from_dots(listed))
+        });
+        let mut keys = body.absorb(delta.body, &incoming, visit);
+        if let Some((live, listed)) = survivors {
+            let back = context.version.slot_map(context.version.slots(), &delta.upto);
+            let keep = |Raw(mine): Raw| {
+                !incoming.has_seen(mine) || {
+                    let theirs = PackedDot::new(back.get(mine.slot()), mine.counter());
+                    live.contains(theirs) || listed.contains(theirs)
+                }
+            };
+            keys += body.retain_live(&keep, visit);
+        }
+        let Supersedes::Unlisted(upto) = incoming.supersedes else { return Ok(Applied::UNCHANGED) };
+        let upto = upto.into_owned();
+        let events = context.see(&upto);
+        if !mutants::on(Mutant::NoFloorJoin) {
+            context.floor.join(&delta.floor);
+        }
+        self.collect_if_due();
+        Ok(Applied { events, keys })
+    }
+
+    /// Takes in all that another value has seen. Costs O(writers + what is new).
+    ///
+    /// Merging an equal value costs one comparison of the versions.
+    ///
+    /// # Errors
+    /// [`ApplyError::TooManyWriters`] or [`ApplyError::TooManyKeys`]. Nothing has changed then.
+    pub fn try_merge(&mut self, other: &Self) -> Result<Applied, ApplyError> {
+        self.merge_with(other, &mut |_| {})
+    }
+
+    /// As [`try_merge`](Causal::try_merge), and shows every key that looks different now.
+    ///
+    /// # Errors
+    /// As [`try_merge`](Causal::try_merge).
+    pub fn merge_with(&mut self, other: &Self, visit: Visit<'_, F>) -> Result<Applied, ApplyError> {
+        let (theirs, floor) = (&other.context.version, &other.context.floor);
+        if theirs.is_within(&self.context.version) {
+            return Ok(Applied::UNCHANGED);
+        }
+        self.has_room_for(theirs)?;
+        let Self { context, body } = self;
+        let above_floor =
+            context.version.is_empty() || floor.is_within(&context.version) || mutants::on(Mutant::NoLiveSet);
+        let mut slots = theirs.slot_map(theirs.counters().len(), &context.version);
+        slots.complete(theirs, &mut context.version);
+        let upto = theirs.aligned_to(&context.version);
+        let known = context.version.clone();
+        let since = Since::new(&known, theirs);
+        let incoming = Incoming { slots, mine: &known, supersedes: Supersedes::Unlisted(upto) };
+        let mut keys = body.absorb_from(&other.body, &since, &incoming, visit);
+        if !above_floor {
+            let back = known.slot_map(known.slots(), theirs);
+            let keep = |dot: Raw| {
+                let there = back.get(dot.0.slot());
+                !incoming.has_seen(dot.0) || other.body.holds(Raw(PackedDot::new(there, dot.0.counter())))
+            };
+            keys += body.retain_live(&keep, visit);
+        }
+        if let Supersedes::Unlisted(upto) = &incoming.supersedes {
+            let events = context.see(upto);
+            if !mutants::on(Mutant::NoFloorJoin) {
+                context.floor.join(floor);
+            }
+            self.collect_if_due();
+            return Ok(Applied { events, keys });
+        }
+        Ok(Applied::UNCHANGED)
+    }
+
+    /// Whether [`apply_operation`](Causal::apply_operation) would succeed.
+    ///
+    /// # Errors
+    /// The error that it would return.
+    pub fn can_apply_operation(&self, operation: &Operation<F>) -> Result<(), ApplyError> {
+        let version = &self.context.version;
+        let ready = operation.is_ready(version) || mutants::on(Mutant::IgnoreDependencies);
+        if !ready {
+            return Err(ApplyError::Gap { have: version.clone() });
+        }
+        self.has_room_for(&operation.writers)?;
+        self.body.check(&operation.body)
+    }
+
+    /// Takes in an operation, if all that it depends on has been seen.
+    ///
+    /// An operation that was seen already changes nothing.
+    ///
+    /// # Errors
+    /// [`ApplyError::Gap`] if it depends on events that this value has not seen:
+    /// a [`CausalInbox`](crate::CausalInbox) keeps it until then. Nothing has changed.
+    pub fn apply_operation(&mut self, operation: Operation<F>) -> Result<Applied, ApplyError> {
+        if operation.is_known(&self.context.version) {
+            return Ok(Applied::UNCHANGED);
+        }
+        self.can_apply_operation(&operation)?;
+        let Self { context, body } = self;
+        let table = &operation.writers;
+        let mut slots = table.slot_map(table.slots(), &context.version);
+        slots.complete(table, &mut context.version);
+        let mut incoming = Incoming { slots, mine: &context.version, supersedes: Supersedes::These(DotSet::default()) };
+        incoming.supersedes = Supersedes::These(operation.superseded.translated(|dot| incoming.translate(dot)));
+        let keys = body.absorb(operation.body, &incoming, &mut |_| {});
+        let slot = incoming.slots.get(operation.writer);
+        let mut upto = alloc::vec![0; slot as usize + 1];
+        upto[slot as usize] = operation.first + operation.count - 1;
+        let events = context.see(&upto);
+        self.collect_if_due();
+        Ok(Applied { events, keys })
+    }
+
+    /// How many removals are stored, that a collection would discard.
+    #[must_use]
+    pub fn removals(&self) -> usize {
+        self.body.counts().1
+    }
+
+    /// Discards all stored removals, at any time and without asking anyone.
+    ///
+    /// Removals influence nothing that can be read; only peers that have not seen them get the list
+    /// of what is alive instead. It happens by itself, in batches: whenever the removals exceed 1024
+    /// and an eighth of what is alive.
+    pub fn collect(&mut self) {
+        let Context { floor, version, .. } = &mut self.context;
+        let mut raised = floor.aligned_to(version).into_owned();
+        raised.resize(version.slots(), 0);
+        self.body.discard_removals(&mut |Raw(dot)| {
+            if !mutants::on(Mutant::FloorStays) {
+                let counter = &mut raised[dot.slot() as usize];
+                *counter = dot.counter().max(*counter);
+            }
+        });
+        *floor = version.with_counters(raised);
+    }
+
+    #[inline]
+    fn collect_if_due(&mut self) {
+        let (live, removals) = self.body.counts();
+        if removals > 1024.max(live / 8) {
+            self.collect();
+        }
+    }
+
+    /// Discards all stored removals and gives back every byte that is not needed. Costs O(state).
+    pub fn compact(&mut self) {
+        self.collect();
+        self.body.rebuild();
+    }
+
+    /// Checks the kernel's invariants, for tests.
+    #[doc(hidden)]
+    #[cfg(any(test, feature = "mutants"))]
+    pub fn assert_consistent(&self) {
+        self.body.assert_consistent(self.context.version.slots() as u32);
+        assert!(self.context.floor.is_within(&self.context.version));
+    }
+}
+
+/// The same replicated state: the same version, and the same live events.
+///
+/// Who holds it, in which order it arrived and which removals are still stored makes no difference.
+impl<F: Fragment> PartialEq for Causal<F> {
+    fn eq(&self, other: &Self) -> bool {
+        let (mine, theirs) = (&self.context.version, &other.context.version);
+        if mine != theirs {
+            return false;
+        }
+        let slots = theirs.slot_map(theirs.counters().len(), mine);
+        let incoming = Incoming { slots, mine, supersedes: Supersedes::These(DotSet::default()) };
+        self.body.same_live(&other.body, &incoming)
+    }
+}
+
+impl<F: Fragment> Eq for Causal<F> {}
+
+impl<F: Fragment> fmt::Debug for Causal<F>
+where
+    F: Show,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.body.show(&self.context.version, f)
+    }
+}

@@ -1,0 +1,101 @@
+use alloc::vec::Vec;
+
+/// A growing array that never moves as a whole: segments of 2¹¹ entries.
+///
+/// The first segments grow in small steps, so that what is reserved and not used stays below an
+/// eighth of the whole; no single push moves more than one segment.
+#[derive(Clone)]
+pub(crate) struct Column<E> {
+    /// All full, but for the last, which is never empty.
+    segments: Vec<Vec<E>>,
+}
+
+const SEGMENT_BITS: u32 = 11;
+const SEGMENT: usize = 1 << SEGMENT_BITS;
+
+impl<E> Default for Column<E> {
+    fn default() -> Self {
+        Self { segments: Vec::new() }
+    }
+}
+
+impl<E> Column<E> {
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.segments.last().map_or(0, |last| (self.segments.len() - 1) * SEGMENT + last.len())
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, slot: u32) -> &E {
+        &self.segments[(slot >> SEGMENT_BITS) as usize][slot as usize % SEGMENT]
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, slot: u32) -> &mut E {
+        &mut self.segments[(slot >> SEGMENT_BITS) as usize][slot as usize % SEGMENT]
+    }
+
+    /// Appends and returns the slot.
+    #[inline]
+    pub(crate) fn push(&mut self, entry: E) -> u32 {
+        match self.segments.last_mut() {
+            Some(last) if last.len() < last.capacity() && last.len() < SEGMENT => last.push(entry),
+            _ => self.push_grow(entry),
+        }
+        self.len() as u32 - 1
+    }
+
+    #[cold]
+    fn push_grow(&mut self, entry: E) {
+        let first = self.segments.len() <= 1;
+        match self.segments.last_mut() {
+            Some(last) if last.len() < SEGMENT => {
+                let step = if first { (last.len() / 8).max(4) } else { SEGMENT / 8 };
+                last.reserve_exact(step.min(SEGMENT - last.len()));
+                last.push(entry);
+            }
+            last => {
+                let mut segment = Vec::with_capacity(if last.is_some() { SEGMENT / 8 } else { 1 });
+                segment.push(entry);
+                self.segments.push(segment);
+            }
+        }
+    }
+
+    /// Removes the entry at `slot` and puts the last one in its place.
+    pub(crate) fn swap_remove(&mut self, slot: u32) -> E {
+        let last_segment = self.segments.last_mut().expect("a slot exists, so a segment does");
+        let last = last_segment.pop().expect("no segment is empty");
+        if last_segment.is_empty() {
+            self.segments.pop();
+        }
+        if slot as usize == self.len() { last } else { core::mem::replace(self.get_mut(slot), last) }
+    }
+
+    pub(crate) fn into_iter(self) -> impl Iterator<Item = E> {
+        self.segments.into_iter().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pushes_and_swap_removes_like_a_vector() {
+        let (mut column, mut vector) = (Column::default(), Vec::new());
+        for i in 0..3 * SEGMENT as u32 + 7 {
+            assert_eq!(column.push(i), i);
+            vector.push(i);
+        }
+        let mut at = 1;
+        while !vector.is_empty() {
+            at = (at * 7919 + 13) % vector.len();
+            assert_eq!(column.swap_remove(at as u32), vector.swap_remove(at));
+            assert_eq!(column.len(), vector.len());
+            if at % 64 == 0 {
+                assert!(column.clone().into_iter().eq(vector.iter().copied()));
+            }
+        }
+    }
+}

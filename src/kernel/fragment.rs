@@ -1,0 +1,221 @@
+use core::fmt;
+
+use super::changes::Either;
+use super::error::ApplyError;
+use super::incoming::{Incoming, Since};
+use crate::causality::{PackedDot, VersionVector};
+
+/// A body without a version vector of its own: a dot store, or a tuple of fragments.
+///
+/// It lives in a [`Causal`](crate::Causal), which has the one version vector for all of its parts. So
+/// a value made of values is replicated as one, and a group of writes to several parts becomes
+/// visible everywhere at once. The trait is implemented by this crate only.
+pub trait Fragment: Default + Clone + Send + Sync + 'static {
+    /// What is new, without its version.
+    type Delta: Clone + Default + Send + Sync + 'static;
+    /// A handle that writes.
+    type Mut<'a>
+    where
+        Self: 'a;
+    /// What [`apply_with`](crate::Causal::apply_with) shows.
+    type Change<'a>;
+
+    /// The handle for an [`edit`](crate::Causal::edit). It cannot be swapped out of its root.
+    fn edit(&mut self) -> Self::Mut<'_>;
+
+    /// The keys with an event that is new, each with all its events.
+    #[doc(hidden)]
+    fn collect(&self, since: &Since<'_>) -> Self::Delta;
+
+    /// All checks, for all parts, before anything is changed.
+    #[doc(hidden)]
+    fn check(&self, delta: &Self::Delta) -> Result<(), ApplyError>;
+
+    /// Takes a checked delta in. Cannot fail. Returns how many keys changed.
+    #[doc(hidden)]
+    fn absorb(&mut self, delta: Self::Delta, incoming: &Incoming<'_>, visit: Visit<'_, Self>) -> usize;
+
+    /// Takes in what another value has, without a delta in between.
+    #[doc(hidden)]
+    fn absorb_from(
+        &mut self,
+        other: &Self,
+        since: &Since<'_>,
+        incoming: &Incoming<'_>,
+        visit: Visit<'_, Self>,
+    ) -> usize;
+
+    /// Visits the live dots within what is known.
+    #[doc(hidden)]
+    fn live_within(&self, since: &Since<'_>, visit: &mut dyn FnMut(Raw));
+
+    /// Visits the dots that a delta lists.
+    #[doc(hidden)]
+    fn listed(delta: &Self::Delta, visit: &mut dyn FnMut(Raw));
+
+    /// Visits the writers that keys of a delta name.
+    #[doc(hidden)]
+    fn named(delta: &Self::Delta, visit: &mut dyn FnMut(u32));
+
+    /// Drops the live events that do not pass.
+    #[doc(hidden)]
+    fn retain_live(&mut self, keep: &dyn Fn(Raw) -> bool, visit: Visit<'_, Self>) -> usize;
+
+    /// Whether an event is stored here.
+    #[doc(hidden)]
+    fn holds(&self, dot: Raw) -> bool;
+
+    /// How many keys are live, and how many removals are stored.
+    #[doc(hidden)]
+    fn counts(&self) -> (usize, usize);
+
+    /// Discards all removals, showing each.
+    #[doc(hidden)]
+    fn discard_removals(&mut self, visit: &mut dyn FnMut(Raw));
+
+    /// Gives back room that was reserved or left behind.
+    #[doc(hidden)]
+    fn rebuild(&mut self);
+
+    /// Whether both hold the same live events.
+    #[doc(hidden)]
+    fn same_live(&self, other: &Self, incoming: &Incoming<'_>) -> bool;
+
+    #[doc(hidden)]
+    #[cfg(any(test, feature = "mutants"))]
+    fn assert_consistent(&self, writers: u32);
+}
+
+/// What `Debug` shows of a fragment: its value, in the order of dots.
+#[doc(hidden)]
+pub trait Show {
+    /// Writes the value.
+    fn show(&self, version: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+}
+
+/// Shows each change.
+pub type Visit<'v, F> = &'v mut dyn for<'c> FnMut(<F as Fragment>::Change<'c>);
+
+/// A dot in the slots of its value. Opaque outside of the kernel.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Raw(pub(crate) PackedDot);
+
+/// A fragment with the version that it is read under.
+struct Shown<'a, F>(&'a F, &'a VersionVector);
+
+impl<F: Show> fmt::Debug for Shown<'_, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.show(self.1, f)
+    }
+}
+
+macro_rules! tuple {
+    ($(($name:ident, $part:tt)),+; $last:tt) => {
+        impl<$($name: Show),+> Show for ($($name,)+) {
+            fn show(&self, version: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_tuple("")$(.field(&Shown(&self.$part, version)))+.finish()
+            }
+        }
+
+        impl<$($name: Fragment),+> Fragment for ($($name,)+) {
+            type Delta = ($($name::Delta,)+);
+            type Mut<'a> = ($($name::Mut<'a>,)+) where Self: 'a;
+            type Change<'a> = tuple!(@change 'a, $($name),+);
+
+            fn edit(&mut self) -> Self::Mut<'_> {
+                ($(self.$part.edit(),)+)
+            }
+
+            fn collect(&self, since: &Since<'_>) -> Self::Delta {
+                ($(self.$part.collect(since),)+)
+            }
+
+            fn check(&self, delta: &Self::Delta) -> Result<(), ApplyError> {
+                $(self.$part.check(&delta.$part)?;)+
+                Ok(())
+            }
+
+            fn absorb(&mut self, delta: Self::Delta, incoming: &Incoming<'_>, visit: Visit<'_, Self>) -> usize {
+                0 $(+ self.$part.absorb(delta.$part, incoming, &mut |change| {
+                    visit(tuple!(@wrap $part, $last, change));
+                }))+
+            }
+
+            fn absorb_from(
+                &mut self,
+                other: &Self,
+                since: &Since<'_>,
+                incoming: &Incoming<'_>,
+                visit: Visit<'_, Self>,
+            ) -> usize {
+                0 $(+ self.$part.absorb_from(&other.$part, since, incoming, &mut |change| {
+                    visit(tuple!(@wrap $part, $last, change));
+                }))+
+            }
+
+            fn live_within(&self, since: &Since<'_>, visit: &mut dyn FnMut(Raw)) {
+                $(self.$part.live_within(since, visit);)+
+            }
+
+            fn listed(delta: &Self::Delta, visit: &mut dyn FnMut(Raw)) {
+                $($name::listed(&delta.$part, visit);)+
+            }
+
+            fn named(delta: &Self::Delta, visit: &mut dyn FnMut(u32)) {
+                $($name::named(&delta.$part, visit);)+
+            }
+
+            fn retain_live(&mut self, keep: &dyn Fn(Raw) -> bool, visit: Visit<'_, Self>) -> usize {
+                0 $(+ self.$part.retain_live(keep, &mut |change| {
+                    visit(tuple!(@wrap $part, $last, change));
+                }))+
+            }
+
+            fn holds(&self, dot: Raw) -> bool {
+                false $(|| self.$part.holds(dot))+
+            }
+
+            fn counts(&self) -> (usize, usize) {
+                let (mut live, mut removals) = (0, 0);
+                $(
+                    let counts = self.$part.counts();
+                    live += counts.0;
+                    removals += counts.1;
+                )+
+                (live, removals)
+            }
+
+            fn discard_removals(&mut self, visit: &mut dyn FnMut(Raw)) {
+                $(self.$part.discard_removals(visit);)+
+            }
+
+            fn rebuild(&mut self) {
+                $(self.$part.rebuild();)+
+            }
+
+            fn same_live(&self, other: &Self, incoming: &Incoming<'_>) -> bool {
+                true $(&& self.$part.same_live(&other.$part, incoming))+
+            }
+
+            #[cfg(any(test, feature = "mutants"))]
+            fn assert_consistent(&self, writers: u32) {
+                $(self.$part.assert_consistent(writers);)+
+            }
+        }
+    };
+    (@change $lifetime:lifetime, $a:ident) => { $a::Change<$lifetime> };
+    (@change $lifetime:lifetime, $a:ident, $($rest:ident),+) => {
+        Either<$a::Change<$lifetime>, tuple!(@change $lifetime, $($rest),+)>
+    };
+    (@wrap 0, $last:tt, $change:expr) => { Either::Left($change) };
+    (@wrap 1, 1, $change:expr) => { Either::Right($change) };
+    (@wrap 1, $last:tt, $change:expr) => { Either::Right(Either::Left($change)) };
+    (@wrap 2, 2, $change:expr) => { Either::Right(Either::Right($change)) };
+    (@wrap 2, $last:tt, $change:expr) => { Either::Right(Either::Right(Either::Left($change))) };
+    (@wrap 3, 3, $change:expr) => { Either::Right(Either::Right(Either::Right($change))) };
+}
+
+tuple!((A, 0), (B, 1); 1);
+tuple!((A, 0), (B, 1), (C, 2); 2);
+tuple!((A, 0), (B, 1), (C, 2), (D, 3); 3);

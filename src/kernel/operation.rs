@@ -1,0 +1,220 @@
+use alloc::collections::BTreeMap;
+
+use super::dot_set::DotSet;
+use super::edit::Written;
+use super::fragment::Fragment;
+use super::incoming::Since;
+use crate::causality::{Dot, PackedDot, VersionVector};
+
+/// One event, or one group of events, with what it depends on and what it supersedes.
+///
+/// It names its dependencies as the difference to the writer's previous group, so that it stays
+/// small however many writers there are. It is applied when all of them have been seen.
+///
+/// After Shapiro et al., *Conflict-free Replicated Data Types* (2011), and Baquero, Almeida and
+/// Shoker, *Making Operation-based CRDTs Operation-based* (2014).
+pub struct Operation<F: Fragment> {
+    /// The table of writers, with the counters that must have been seen, beside the writer's own.
+    pub(crate) writers: VersionVector,
+    /// The writer's slot.
+    pub(crate) writer: u32,
+    pub(crate) first: u64,
+    pub(crate) count: u64,
+    pub(crate) superseded: DotSet,
+    pub(crate) body: F::Delta,
+}
+
+impl<F: Fragment> Operation<F> {
+    /// The group that was just written to a value with this version and body.
+    pub(crate) fn new(version: &VersionVector, body: &F, written: &Written, heard: &[u32]) -> Self {
+        let mut counters = alloc::vec![0; version.slots()];
+        for &slot in heard {
+            if slot != written.slot {
+                counters[slot as usize] = version.at(slot);
+            }
+        }
+        let mut before = version.counters().to_vec();
+        before[written.slot as usize] = written.first - 1;
+        let before = version.with_counters(before);
+        Self {
+            body: body.collect(&Since::new(&before, version)),
+            writers: version.with_counters(counters),
+            writer: written.slot,
+            first: written.first,
+            count: written.count,
+            superseded: superseded_outside(written),
+        }
+    }
+
+    /// The first event of the group.
+    #[must_use]
+    pub fn dot(&self) -> Dot {
+        self.writers.dot(self.writer, self.first)
+    }
+
+    /// How many events the group has.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.count
+    }
+
+    /// What must have been seen before: of the writer itself everything before [`dot`](Operation::dot),
+    /// and of others what the writer had seen, as far as it is not implied by its previous group.
+    #[must_use]
+    pub fn dependencies(&self) -> VersionVector {
+        let mut dependencies = self.writers.clone();
+        dependencies.raise(self.writer, self.first - 1);
+        dependencies
+    }
+
+    /// Whether everything that it depends on has been seen.
+    #[must_use]
+    pub fn is_ready(&self, version: &VersionVector) -> bool {
+        version.get(&self.writers.id(self.writer)) + 1 >= self.first && self.writers.is_within(version)
+    }
+
+    /// Whether it has been seen already.
+    #[must_use]
+    pub fn is_known(&self, version: &VersionVector) -> bool {
+        version.get(&self.writers.id(self.writer)) + 1 >= self.first + self.count
+    }
+}
+
+/// What a group supersedes of what was there before it.
+fn superseded_outside(written: &Written) -> DotSet {
+    let within = |dot: PackedDot| dot.slot() == written.slot && dot.counter() >= written.first;
+    // An event of the group that another one superseded passes on what it had superseded itself: all
+    // of that is in the list, too, since the list names every pair.
+    let dots = written.superseded.iter().map(|&(_, old)| old);
+    DotSet::from_dots(dots.filter(|&dot| !within(dot)).collect())
+}
+
+impl<F: Fragment> Clone for Operation<F> {
+    fn clone(&self) -> Self {
+        Self {
+            writers: self.writers.clone(),
+            writer: self.writer,
+            first: self.first,
+            count: self.count,
+            superseded: self.superseded.clone(),
+            body: self.body.clone(),
+        }
+    }
+}
+
+impl<F: Fragment> core::fmt::Debug for Operation<F> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Operation")
+            .field("dot", &self.dot())
+            .field("events", &self.count)
+            .field("dependencies", &self.dependencies())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Keeps operations until what they depend on has arrived; drops duplicates and restores the order.
+pub struct CausalInbox<F: Fragment> {
+    waiting: BTreeMap<Dot, Operation<F>>,
+    limit: usize,
+}
+
+/// An operation that did not fit into a [`CausalInbox`], given back. Nothing was changed.
+pub struct InboxFull<F: Fragment>(pub Operation<F>);
+
+impl<F: Fragment> core::fmt::Display for InboxFull<F> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("too many operations wait for others; ask for a delta instead")
+    }
+}
+
+impl<F: Fragment> core::fmt::Debug for InboxFull<F> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("InboxFull").field(&self.0).finish()
+    }
+}
+
+impl<F: Fragment> core::error::Error for InboxFull<F> {}
+
+impl<F: Fragment> CausalInbox<F> {
+    /// An inbox in which at most `limit` operations wait.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self { waiting: BTreeMap::new(), limit }
+    }
+
+    /// How many operations wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether none waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Applies the operation and everything that waited for it, or lets it wait.
+    ///
+    /// # Errors
+    /// [`InboxFull`] gives the operation back when it must wait and the inbox is full. An operation
+    /// that the value cannot hold (too many writers or keys) waits, too.
+    pub fn receive(
+        &mut self,
+        value: &mut crate::Causal<F>,
+        operation: Operation<F>,
+    ) -> Result<super::Applied, InboxFull<F>> {
+        let mut applied = super::Applied::UNCHANGED;
+        if operation.is_known(value.version()) {
+            return Ok(applied);
+        }
+        if value.can_apply_operation(&operation).is_err() {
+            let dot = operation.dot();
+            if self.waiting.contains_key(&dot) {
+                return Ok(applied);
+            }
+            if self.waiting.len() >= self.limit {
+                return Err(InboxFull(operation));
+            }
+            self.waiting.insert(dot, operation);
+            return Ok(applied);
+        }
+        let mut next = Some(operation);
+        while let Some(operation) = next {
+            if let Ok(more) = value.apply_operation(operation) {
+                applied.events += more.events;
+                applied.keys += more.keys;
+            }
+            next = self.next_ready(value);
+        }
+        Ok(applied)
+    }
+
+    /// Looks again at what waits, after the value has learned something in another way.
+    pub fn flush(&mut self, value: &mut crate::Causal<F>) -> super::Applied {
+        let mut applied = super::Applied::UNCHANGED;
+        while let Some(operation) = self.next_ready(value) {
+            if let Ok(more) = value.apply_operation(operation) {
+                applied.events += more.events;
+                applied.keys += more.keys;
+            }
+        }
+        applied
+    }
+
+    fn next_ready(&mut self, value: &crate::Causal<F>) -> Option<Operation<F>> {
+        self.waiting.retain(|_, operation| !operation.is_known(value.version()));
+        // Of each writer only the first that waits can be ready.
+        let mut writers = self.waiting.iter();
+        let ready = writers.find(|(_, operation)| value.can_apply_operation(operation).is_ok());
+        let dot = ready.map(|(&dot, _)| dot)?;
+        self.waiting.remove(&dot)
+    }
+}
+
+impl<F: Fragment> Default for CausalInbox<F> {
+    /// Room for 4096 operations.
+    fn default() -> Self {
+        Self::new(4096)
+    }
+}

@@ -1,0 +1,519 @@
+use alloc::vec::Vec;
+use core::hash::Hash;
+use core::mem;
+
+use hashbrown::Equivalent;
+
+use super::column::Column;
+use super::event::{Cell, Event, Kind, Payload, State};
+use super::index::Index;
+use super::lookup::{Data, Hashed, Key, Keys, Lookup, Vacant};
+use crate::causality::{PackedDot, ReplicaId, VersionVector};
+
+/// The one structure under all types: per key the antichain of maximal events, and per writer an
+/// index of their dots.
+///
+/// Invariants, which hold between calls:
+/// * every stored dot is in the index, with the slot of its entry, and nothing else is;
+/// * a key has one entry, an entry has at least one event, and `many` holds two or more;
+/// * `live` counts the keys with a live event, `removals` the stored removals, and the slot of every
+///   entry with a removal is in `removed` (which may name others, too).
+pub struct DotStore<S: Kind> {
+    lookup: <S::Key as Key>::Lookup,
+    entries: Column<Entry<S>>,
+    /// Siblings of the keys with concurrent events, and where the free places are.
+    many: Vec<Siblings<S::Value>>,
+    free: Vec<u32>,
+    index: Index,
+    live: usize,
+    removals: usize,
+    removed: Vec<u32>,
+}
+
+struct Entry<S: Kind> {
+    key: S::Key,
+    cell: Cell,
+    place: <S::Value as Payload>::Place,
+}
+
+#[derive(Clone)]
+struct Siblings<V> {
+    /// The entry that they belong to.
+    slot: u32,
+    events: Vec<Event<V>>,
+}
+
+impl<S: Kind> Clone for Entry<S> {
+    fn clone(&self) -> Self {
+        Self { key: self.key.clone(), cell: self.cell, place: self.place.clone() }
+    }
+}
+
+impl<S: Kind> Clone for DotStore<S> {
+    fn clone(&self) -> Self {
+        Self {
+            lookup: self.lookup.clone(),
+            entries: self.entries.clone(),
+            many: self.many.clone(),
+            free: self.free.clone(),
+            index: self.index.clone(),
+            live: self.live,
+            removals: self.removals,
+            removed: self.removed.clone(),
+        }
+    }
+}
+
+impl<S: Kind> Default for DotStore<S> {
+    fn default() -> Self {
+        Self {
+            lookup: Default::default(),
+            entries: Column::default(),
+            many: Vec::new(),
+            free: Vec::new(),
+            index: Index::default(),
+            live: 0,
+            removals: 0,
+            removed: Vec::new(),
+        }
+    }
+}
+
+impl<S: Kind> Keys<S::Key> for Column<Entry<S>> {
+    #[inline]
+    fn key(&self, slot: u32) -> &S::Key {
+        &self.get(slot).key
+    }
+}
+
+/// The events of one key, borrowed.
+pub(crate) enum EventsOf<'a, V> {
+    One(PackedDot, Option<&'a V>),
+    Many(&'a [Event<V>]),
+}
+
+impl<'a, V> EventsOf<'a, V> {
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::One(..) => 1,
+            Self::Many(events) => events.len(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn at(&self, at: usize) -> (PackedDot, Option<&'a V>) {
+        match self {
+            Self::One(dot, value) => (*dot, *value),
+            Self::Many(events) => (events[at].dot, events[at].value.as_ref()),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (PackedDot, Option<&'a V>)> + '_ {
+        (0..self.len()).map(|at| self.at(at))
+    }
+
+    /// The live ones.
+    #[inline]
+    pub(crate) fn live(&self) -> impl Iterator<Item = (PackedDot, &'a V)> + '_ {
+        self.iter().filter_map(|(dot, value)| Some((dot, value?)))
+    }
+}
+
+// Reading.
+impl<S: Kind> DotStore<S> {
+    /// The number of entries, live or not.
+    #[inline]
+    pub(crate) fn entry_count(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The number of keys with a live event.
+    #[inline]
+    pub(crate) fn live_keys(&self) -> usize {
+        self.live
+    }
+
+    /// The number of removals that are still stored.
+    #[inline]
+    pub(crate) fn removals(&self) -> usize {
+        self.removals
+    }
+
+    #[inline]
+    pub(crate) fn lookup(&self) -> &<S::Key as Key>::Lookup {
+        &self.lookup
+    }
+
+    #[inline]
+    pub(crate) fn keys(&self) -> &impl Keys<S::Key> {
+        &self.entries
+    }
+
+    #[inline]
+    pub(crate) fn find(&self, key: &S::Key) -> Result<u32, Vacant> {
+        self.lookup.find(key, &self.entries)
+    }
+
+    #[inline]
+    pub(crate) fn key_at(&self, slot: u32) -> &S::Key {
+        &self.entries.get(slot).key
+    }
+
+    #[inline]
+    pub(crate) fn is_live(&self, slot: u32) -> bool {
+        let cell = self.entries.get(slot).cell;
+        cell.is_live() || self.has_live_sibling(cell)
+    }
+
+    #[inline]
+    fn has_live_sibling(&self, cell: Cell) -> bool {
+        match cell.state() {
+            State::Many(number) => self.many[number as usize].events.iter().any(|event| event.value.is_some()),
+            State::Live(_) => true,
+            State::Removed(_) => false,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn events_at(&self, slot: u32) -> EventsOf<'_, S::Value> {
+        let entry = self.entries.get(slot);
+        match entry.cell.state() {
+            State::Live(dot) => EventsOf::One(dot, S::Value::in_place(&entry.place)),
+            State::Removed(dot) => EventsOf::One(dot, None),
+            State::Many(number) => EventsOf::Many(&self.many[number as usize].events),
+        }
+    }
+
+    /// The entry that stores this dot, if one does.
+    pub(crate) fn holding(&self, dot: PackedDot) -> Option<u32> {
+        self.index.get(dot.slot(), dot.counter())
+    }
+
+    /// Visits the slots of a writer's stored dots behind a counter, in the order of the dots.
+    #[inline]
+    pub(crate) fn visit_after(&self, writer: u32, counter: u64, visit: impl FnMut(u64, u32)) {
+        self.index.visit_after(writer, counter, visit);
+    }
+
+    /// All entries in no particular order.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&S::Key, EventsOf<'_, S::Value>)> {
+        (0..self.entries.len() as u32).map(|slot| (self.key_at(slot), self.events_at(slot)))
+    }
+
+    /// The slots of the live keys in the order of their first live dots: the same on all replicas.
+    pub(crate) fn slots_by_dot(&self, version: &VersionVector) -> Vec<u32> {
+        let mut slots = Vec::with_capacity(self.live);
+        for writer in version.slots_by_id() {
+            self.visit_after(writer, 0, |counter, slot| {
+                let first = match self.entries.get(slot).cell.state() {
+                    State::Live(_) => true,
+                    State::Removed(_) => false,
+                    State::Many(_) => self.first_dot(slot, version) == Some((version.id(writer), counter)),
+                };
+                if first {
+                    slots.push(slot);
+                }
+            });
+        }
+        slots
+    }
+
+    /// The first of the live dots of a key, by the order of replica ids.
+    pub(crate) fn first_dot(&self, slot: u32, version: &VersionVector) -> Option<(ReplicaId, u64)> {
+        let events = self.events_at(slot);
+        events.live().map(|(dot, _)| (version.id(dot.slot()), dot.counter())).min()
+    }
+
+    /// The entries with several events, in no particular order.
+    pub(crate) fn siblings(&self) -> impl Iterator<Item = u32> + '_ {
+        self.many.iter().filter(|siblings| !siblings.events.is_empty()).map(|siblings| siblings.slot)
+    }
+}
+
+// Keys of applications, looked up by what is like them.
+impl<T: Data + Hash, S: Kind<Key = Hashed<T>>> DotStore<S> {
+    /// The slot of a key that is live.
+    #[inline]
+    pub(crate) fn find_live<Q: Hash + Equivalent<T> + ?Sized>(&self, key: &Q) -> Option<u32> {
+        self.lookup.find_equivalent(key, &self.entries).filter(|&slot| self.is_live(slot))
+    }
+}
+
+// Writing.
+impl<S: Kind> DotStore<S> {
+    /// Stores an event that supersedes all that is known of the key. `superseded` is shown each dot.
+    #[inline]
+    pub(crate) fn put(
+        &mut self,
+        key: S::Key,
+        dot: PackedDot,
+        value: Option<S::Value>,
+        superseded: impl FnMut(PackedDot),
+    ) {
+        match self.find(&key) {
+            Ok(slot) => self.put_at(slot, dot, value, superseded),
+            Err(vacant) => {
+                self.put_new(vacant, key, dot, value);
+            }
+        }
+    }
+
+    /// As [`DotStore::put`], where the slot is known already.
+    #[inline]
+    pub(crate) fn put_at(
+        &mut self,
+        slot: u32,
+        dot: PackedDot,
+        value: Option<S::Value>,
+        mut superseded: impl FnMut(PackedDot),
+    ) {
+        let entry = self.entries.get_mut(slot);
+        let was_live = match entry.cell.state() {
+            State::Live(old) => {
+                self.index.remove(old.slot(), old.counter());
+                superseded(old);
+                true
+            }
+            State::Removed(old) => {
+                self.index.remove(old.slot(), old.counter());
+                superseded(old);
+                self.removals -= 1;
+                false
+            }
+            State::Many(number) => self.clear_siblings(number, &mut superseded),
+        };
+        let live = value.is_some();
+        let entry = self.entries.get_mut(slot);
+        entry.cell = Cell::of(dot, live);
+        match value {
+            Some(value) => entry.place = value.into_place(),
+            None => entry.place = Default::default(),
+        }
+        self.index.set(dot.slot(), dot.counter(), slot);
+        self.live = self.live + usize::from(live) - usize::from(was_live);
+        self.note_removals(slot, usize::from(!live));
+    }
+
+    #[cold]
+    fn clear_siblings(&mut self, number: u32, superseded: &mut impl FnMut(PackedDot)) -> bool {
+        let events = mem::take(&mut self.many[number as usize].events);
+        self.free.push(number);
+        for event in &events {
+            self.index.remove(event.dot.slot(), event.dot.counter());
+            self.removals -= usize::from(event.value.is_none());
+            superseded(event.dot);
+        }
+        events.iter().any(|event| event.value.is_some())
+    }
+
+    fn push(&mut self, vacant: Vacant, key: S::Key, cell: Cell, value: Option<S::Value>) -> u32 {
+        let place = value.map_or_else(Default::default, Payload::into_place);
+        let slot = self.entries.push(Entry { key, cell, place });
+        self.lookup.insert(vacant, slot, &self.entries);
+        slot
+    }
+
+    #[inline]
+    fn note_removals(&mut self, slot: u32, count: usize) {
+        if count > 0 {
+            self.removals += count;
+            if self.removed.len() > 4 * self.removals + 64 {
+                self.forget_stale_candidates();
+            }
+            self.removed.push(slot);
+        }
+    }
+
+    /// Keys that were removed and added again left their slots behind in `removed`.
+    #[cold]
+    fn forget_stale_candidates(&mut self) {
+        let mut removed = mem::take(&mut self.removed);
+        removed.sort_unstable();
+        removed.dedup();
+        removed.retain(|&slot| self.removals_at(slot) > 0);
+        self.removed = removed;
+    }
+
+    fn removals_at(&self, slot: u32) -> usize {
+        if slot as usize >= self.entries.len() {
+            return 0;
+        }
+        self.events_at(slot).iter().filter(|(_, value)| value.is_none()).count()
+    }
+
+    /// Makes `events` the antichain of a key that is there. Their dots are in the index already, and
+    /// `removals` counts them already.
+    pub(crate) fn settle(&mut self, slot: u32, was_live: bool, mut events: Vec<Event<S::Value>>) {
+        let live = events.iter().any(|event| event.value.is_some());
+        self.live = self.live + usize::from(live) - usize::from(was_live);
+        if events.iter().any(|event| event.value.is_none()) {
+            self.removed.push(slot);
+        }
+        match events.len() {
+            0 => self.drop_entry(slot),
+            1 => {
+                let event = events.remove(0);
+                let entry = self.entries.get_mut(slot);
+                entry.cell = Cell::of(event.dot, live);
+                entry.place = event.value.map_or_else(Default::default, Payload::into_place);
+            }
+            _ => {
+                let siblings = Siblings { slot, events };
+                let number = match self.free.pop() {
+                    Some(number) => {
+                        self.many[number as usize] = siblings;
+                        number
+                    }
+                    None => {
+                        self.many.push(siblings);
+                        self.many.len() as u32 - 1
+                    }
+                };
+                self.entries.get_mut(slot).cell = Cell::many(number);
+            }
+        }
+    }
+
+    /// Takes the antichain of a key out, to be given back by [`DotStore::settle`].
+    pub(crate) fn unsettle(&mut self, slot: u32) -> Vec<Event<S::Value>> {
+        let entry = self.entries.get_mut(slot);
+        match entry.cell.state() {
+            State::Live(dot) => alloc::vec![Event { dot, value: S::Value::take(&mut entry.place) }],
+            State::Removed(dot) => alloc::vec![Event { dot, value: None }],
+            State::Many(number) => {
+                self.free.push(number);
+                mem::take(&mut self.many[number as usize].events)
+            }
+        }
+    }
+
+    /// Enters a key with no event yet, to be settled at once.
+    pub(crate) fn open(&mut self, vacant: Vacant, key: S::Key) -> u32 {
+        self.push(vacant, key, Cell::removed(PackedDot::new(0, 0)), None)
+    }
+
+    /// Stores one event of a key that is not there.
+    #[inline]
+    pub(crate) fn put_new(&mut self, vacant: Vacant, key: S::Key, dot: PackedDot, value: Option<S::Value>) -> u32 {
+        let live = value.is_some();
+        self.live += usize::from(live);
+        let slot = self.push(vacant, key, Cell::of(dot, live), value);
+        self.index.set(dot.slot(), dot.counter(), slot);
+        self.note_removals(slot, usize::from(!live));
+        slot
+    }
+
+    /// An event enters or leaves the index while its key is unsettled.
+    pub(crate) fn enter(&mut self, slot: u32, event: &Event<S::Value>) {
+        self.index.set(event.dot.slot(), event.dot.counter(), slot);
+        self.removals += usize::from(event.value.is_none());
+    }
+
+    pub(crate) fn leave(&mut self, event: &Event<S::Value>) {
+        self.index.remove(event.dot.slot(), event.dot.counter());
+        self.removals -= usize::from(event.value.is_none());
+    }
+
+    /// Takes an entry without events away; the last entry moves into its slot.
+    fn drop_entry(&mut self, slot: u32) {
+        self.lookup.remove(&self.entries.get(slot).key, slot);
+        self.entries.swap_remove(slot);
+        let from = self.entries.len() as u32;
+        if slot == from {
+            return;
+        }
+        self.lookup.relocate(&self.entries.get(slot).key, from, slot);
+        match self.entries.get(slot).cell.state() {
+            State::Live(dot) => self.index.set(dot.slot(), dot.counter(), slot),
+            State::Removed(dot) => {
+                self.index.set(dot.slot(), dot.counter(), slot);
+                self.removed.push(slot);
+            }
+            State::Many(number) => {
+                let siblings = &mut self.many[number as usize];
+                siblings.slot = slot;
+                for event in &siblings.events {
+                    self.index.set(event.dot.slot(), event.dot.counter(), slot);
+                }
+                self.removed.push(slot);
+            }
+        }
+    }
+
+    /// Discards all removals, showing each of their dots.
+    pub(crate) fn discard_removals(&mut self, mut visit: impl FnMut(PackedDot)) {
+        let mut candidates = mem::take(&mut self.removed);
+        // From the back, so that an entry that moves into a freed slot has been looked at.
+        candidates.sort_unstable_by(|a, b| b.cmp(a));
+        candidates.dedup();
+        for slot in candidates {
+            if slot as usize >= self.entries.len() {
+                continue;
+            }
+            match self.entries.get(slot).cell.state() {
+                State::Live(_) => {}
+                State::Removed(dot) => {
+                    visit(dot);
+                    self.index.remove(dot.slot(), dot.counter());
+                    self.removals -= 1;
+                    self.drop_entry(slot);
+                }
+                State::Many(_) => {
+                    let was_live = self.is_live(slot);
+                    let mut events = self.unsettle(slot);
+                    for event in events.extract_if(.., |event| event.value.is_none()) {
+                        visit(event.dot);
+                        self.leave(&event);
+                    }
+                    self.settle(slot, was_live, events);
+                }
+            }
+        }
+        self.removed.clear();
+        debug_assert_eq!(self.removals, 0);
+    }
+
+    /// Builds everything anew, without the room that was reserved or left behind.
+    pub(crate) fn rebuild(&mut self) {
+        let old = mem::take(self);
+        let mut many = old.many;
+        for entry in old.entries.into_iter() {
+            let Err(vacant) = self.find(&entry.key) else { continue };
+            let (key, mut place) = (entry.key, entry.place);
+            match entry.cell.state() {
+                State::Live(dot) => _ = self.put_new(vacant, key, dot, S::Value::take(&mut place)),
+                State::Removed(dot) => _ = self.put_new(vacant, key, dot, None),
+                State::Many(number) => {
+                    let slot = self.open(vacant, key);
+                    let events = mem::take(&mut many[number as usize].events);
+                    events.iter().for_each(|event| self.enter(slot, event));
+                    self.settle(slot, false, events);
+                }
+            }
+        }
+    }
+
+    /// Checks the invariants, for tests.
+    #[cfg(any(test, feature = "mutants"))]
+    pub(crate) fn assert_consistent(&self, writers: u32) {
+        let (mut dots, mut live, mut removals) = (0, 0, 0);
+        for slot in 0..self.entries.len() as u32 {
+            assert!(self.find(self.key_at(slot)).is_ok_and(|found| found == slot), "a key is not found");
+            let events = self.events_at(slot);
+            assert!(events.len() >= 1);
+            for (dot, value) in events.iter() {
+                assert_eq!(self.holding(dot), Some(slot), "{dot:?} is not in the index");
+                removals += usize::from(value.is_none());
+                assert!(value.is_some() || self.removed.contains(&slot));
+            }
+            dots += events.len();
+            live += usize::from(self.is_live(slot));
+        }
+        assert_eq!((live, removals), (self.live, self.removals));
+        let mut indexed = 0;
+        (0..writers).for_each(|writer| self.visit_after(writer, 0, |_, _| indexed += 1));
+        assert_eq!(dots, indexed, "the index holds a dot that no entry has");
+    }
+}

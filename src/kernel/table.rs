@@ -1,0 +1,314 @@
+use alloc::vec::Vec;
+
+/// A hash table from hashes to slots of 32 bits, which grows without long pauses.
+///
+/// *Extendible hashing* (Fagin et al., 1979): the top bits of a hash choose a shard through a
+/// directory; a full shard is split in two. A shard is a run of cache lines of 16 lanes; further bits
+/// choose a line, and an entry spills into the next line only when its own is full. So a lookup
+/// reads one line here and then the key itself. A lane holds the slot in its low bits and as many bits
+/// of the hash as are left above it, so that other keys are almost never looked at.
+#[derive(Clone, Default)]
+pub(crate) struct Table {
+    /// By the top `depth` bits of the hash: which shard. Empty until the first insertion.
+    directory: Vec<u32>,
+    depth: u32,
+    shards: Vec<Shard>,
+}
+
+/// Lanes are filled from the front: a line whose last lane is empty has never overflowed.
+#[derive(Clone)]
+#[repr(align(64))]
+struct Line([u32; LANES]);
+
+const LANES: usize = 16;
+const EMPTY: u32 = 0;
+/// An entry that was removed from a full line, whose successors may hold entries that belong here.
+const TOMBSTONE: u32 = 1;
+/// What is added to a slot in a lane.
+const OFFSET: u32 = 2;
+/// A shard is split when it has this many lines and is full: 2^8 lines are some 3,700 entries.
+const LINES_MAX: usize = 256;
+const DEPTH_MAX: u32 = 24;
+
+#[derive(Clone)]
+struct Shard {
+    /// A power of two.
+    lines: Vec<Line>,
+    /// Lanes that are not empty.
+    used: u32,
+    /// Lanes that hold an entry.
+    live: u32,
+    /// How many top bits of the hash all entries have in common.
+    depth: u32,
+    /// How many low bits of a lane are the slot.
+    slot_bits: u32,
+}
+
+impl Shard {
+    fn new(lines: usize, depth: u32, slot_bits: u32) -> Self {
+        Self { lines: alloc::vec![Line([EMPTY; LANES]); lines], used: 0, live: 0, depth, slot_bits }
+    }
+
+    /// Nine tenths, so that some line always has an empty lane.
+    #[inline]
+    fn is_full(&self) -> bool {
+        self.used as usize * 10 >= self.lines.len() * LANES * 9
+    }
+
+    #[inline]
+    fn slot_mask(&self) -> u32 {
+        u32::MAX >> (32 - self.slot_bits)
+    }
+
+    /// The hash bits in a lane, in place.
+    #[inline]
+    fn tag(&self, hash: u64) -> u32 {
+        ((hash as u32 as u64) << self.slot_bits) as u32
+    }
+
+    #[inline]
+    fn home(&self, hash: u64) -> usize {
+        (hash >> 32) as usize & (self.lines.len() - 1)
+    }
+
+    #[inline]
+    fn find(&self, hash: u64, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
+        let (tag, slot_mask) = (self.tag(hash), self.slot_mask());
+        let mut at = self.home(hash);
+        loop {
+            let line = &self.lines[at].0;
+            let mut hits = 0u32;
+            for (lane, &entry) in line.iter().enumerate() {
+                hits |= u32::from((entry ^ tag) & !slot_mask == 0) << lane;
+            }
+            while hits != 0 {
+                let entry = line[hits.trailing_zeros() as usize % LANES] & slot_mask;
+                if entry >= OFFSET && is(entry - OFFSET) {
+                    return Some(entry - OFFSET);
+                }
+                hits &= hits - 1;
+            }
+            if line[LANES - 1] == EMPTY {
+                return None;
+            }
+            at = (at + 1) & (self.lines.len() - 1);
+        }
+    }
+
+    /// The line and lane of an entry that is there.
+    fn locate(&self, hash: u64, slot: u32) -> Option<(usize, usize)> {
+        let entry = self.tag(hash) | (slot + OFFSET);
+        let mut at = self.home(hash);
+        loop {
+            let line = &self.lines[at].0;
+            if let Some(lane) = line.iter().position(|&lane| lane == entry) {
+                return Some((at, lane));
+            }
+            if line[LANES - 1] == EMPTY {
+                return None;
+            }
+            at = (at + 1) & (self.lines.len() - 1);
+        }
+    }
+
+    #[inline]
+    fn insert(&mut self, hash: u64, slot: u32) {
+        let entry = self.tag(hash) | (slot + OFFSET);
+        let mut at = self.home(hash);
+        loop {
+            let mask = self.lines.len() - 1;
+            let line = &mut self.lines[at].0;
+            if line[LANES - 1] == EMPTY {
+                let lane = line.iter().position(|&lane| lane == EMPTY).unwrap_or(LANES - 1);
+                line[lane] = entry;
+                self.used += 1;
+                self.live += 1;
+                return;
+            }
+            if self.used > self.live
+                && let Some(lane) = line.iter().position(|&lane| lane == TOMBSTONE)
+            {
+                line[lane] = entry;
+                self.live += 1;
+                return;
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    fn remove(&mut self, hash: u64, slot: u32) {
+        let Some((at, lane)) = self.locate(hash, slot) else { return };
+        let line = &mut self.lines[at].0;
+        self.live -= 1;
+        if line[LANES - 1] == EMPTY {
+            let last = line.iter().rposition(|&lane| lane != EMPTY).unwrap_or(lane);
+            line[lane] = line[last];
+            line[last] = EMPTY;
+            self.used -= 1;
+        } else {
+            line[lane] = TOMBSTONE;
+        }
+    }
+
+    fn slots(&self) -> impl Iterator<Item = u32> {
+        let mask = self.slot_mask();
+        let entries = self.lines.iter().flat_map(|line| line.0).map(move |lane| lane & mask);
+        entries.filter(|&entry| entry >= OFFSET).map(|entry| entry - OFFSET)
+    }
+}
+
+/// How many bits to give to slots up to `slot`. Rare steps, since each rebuilds the shard.
+fn slot_bits_for(slot: u32) -> u32 {
+    let needed = u32::BITS - (slot + OFFSET).leading_zeros();
+    if needed <= 24 { needed.next_multiple_of(4).max(12) } else { needed.next_multiple_of(2) }
+}
+
+impl Table {
+    /// Slots end here: a lane holds them with an offset.
+    pub(crate) const SLOT_MAX: u32 = u32::MAX - OFFSET;
+
+    #[inline]
+    fn directory_index(&self, hash: u64) -> usize {
+        // In two steps, since a shift by 64 is not defined.
+        ((hash >> 1) >> (63 - self.depth)) as usize
+    }
+
+    #[inline]
+    pub(crate) fn find(&self, hash: u64, is: impl FnMut(u32) -> bool) -> Option<u32> {
+        let shard = *self.directory.get(self.directory_index(hash))?;
+        self.shards[shard as usize].find(hash, is)
+    }
+
+    /// Enters a slot that is not in the table. `hash_of` gives the hash of any slot that is.
+    #[inline]
+    pub(crate) fn insert(&mut self, hash: u64, slot: u32, hash_of: impl Fn(u32) -> u64) {
+        if self.directory.is_empty() {
+            self.directory.push(0);
+            self.shards.push(Shard::new(1, 0, slot_bits_for(slot)));
+        }
+        loop {
+            let at = self.directory[self.directory_index(hash)] as usize;
+            let shard = &mut self.shards[at];
+            if !shard.is_full() && slot <= shard.slot_mask() - OFFSET {
+                shard.insert(hash, slot);
+                return;
+            }
+            self.make_room(at, slot, &hash_of);
+        }
+    }
+
+    #[cold]
+    fn make_room(&mut self, at: usize, slot: u32, hash_of: &impl Fn(u32) -> u64) {
+        let shard = &self.shards[at];
+        let slot_bits = slot_bits_for(slot).max(shard.slot_bits);
+        let lines = shard.lines.len();
+        let crowded = shard.live as usize * 4 > lines * LANES * 3;
+        let mut old = core::mem::replace(&mut self.shards[at], Shard::new(0, 0, slot_bits));
+        if !crowded || lines < LINES_MAX || old.depth >= DEPTH_MAX {
+            let mut shard = Shard::new(if crowded { 2 * lines } else { lines }, old.depth, slot_bits);
+            for slot in old.slots() {
+                shard.insert(hash_of(slot), slot);
+            }
+            self.shards[at] = shard;
+            return;
+        }
+        if old.depth == self.depth {
+            self.directory = self.directory.iter().flat_map(|&shard| [shard, shard]).collect();
+            self.depth += 1;
+        }
+        old.depth += 1;
+        let mut halves = [(); 2].map(|()| Shard::new(LINES_MAX, old.depth, slot_bits));
+        let mut sample = 0;
+        for slot in old.slots() {
+            let hash = hash_of(slot);
+            sample = hash;
+            let half = &mut halves[(hash >> (64 - old.depth)) as usize & 1];
+            half.insert(hash, slot);
+        }
+        let [low, high] = halves;
+        let new = self.shards.len() as u32;
+        self.shards[at] = low;
+        self.shards.push(high);
+        // The directory entries of the old shard are those that share its prefix; half of them move.
+        let prefix = ((sample >> 1) >> (64 - old.depth)) << 1;
+        let width = self.depth - old.depth;
+        let first = (((prefix | 1) as usize) << width)..((prefix as usize + 2) << width);
+        self.directory[first].fill(new);
+    }
+
+    pub(crate) fn remove(&mut self, hash: u64, slot: u32) {
+        if let Some(&shard) = self.directory.get(self.directory_index(hash)) {
+            self.shards[shard as usize].remove(hash, slot);
+        }
+    }
+
+    pub(crate) fn relocate(&mut self, hash: u64, from: u32, to: u32) {
+        let Some(&shard) = self.directory.get(self.directory_index(hash)) else { return };
+        let shard = &mut self.shards[shard as usize];
+        // A smaller slot fits wherever a greater one did.
+        debug_assert!(to <= from);
+        if let Some((at, lane)) = shard.locate(hash, from) {
+            shard.lines[at].0[lane] = shard.tag(hash) | (to + OFFSET);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A hash function good enough for a test, and one that puts much into few lines.
+    fn mixed(key: u64) -> u64 {
+        let mut hash = (key ^ (key >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        hash = (hash ^ (hash >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        hash ^ (hash >> 32)
+    }
+
+    fn crowded(key: u64) -> u64 {
+        mixed(key) & 0xff00_0003_0000_00ff
+    }
+
+    #[test]
+    fn finds_what_was_inserted_through_growth_removal_and_relocation() {
+        for (hash, count) in [(mixed as fn(u64) -> u64, 40_000u32), (crowded, 3_000)] {
+            let mut table = Table::default();
+            let mut keys: Vec<u64> = Vec::new();
+            for i in 0..count {
+                keys.push(u64::from(i) * 3);
+                table.insert(hash(keys[i as usize]), i, |slot| hash(keys[slot as usize]));
+            }
+            let mut next = u64::from(count) * 3;
+            for step in 0..2 * count {
+                if step % 3 == 0 {
+                    keys.push(next);
+                    table.insert(hash(next), keys.len() as u32 - 1, |slot| hash(keys[slot as usize]));
+                    next += 3;
+                } else {
+                    let slot = (u64::from(step) * 7919 % keys.len() as u64) as u32;
+                    table.remove(hash(keys[slot as usize]), slot);
+                    keys.swap_remove(slot as usize);
+                    let from = keys.len() as u32;
+                    if slot < from {
+                        table.relocate(hash(keys[slot as usize]), from, slot);
+                    }
+                }
+            }
+            for (slot, &key) in keys.iter().enumerate() {
+                assert_eq!(table.find(hash(key), |at| keys[at as usize] == key), Some(slot as u32));
+                assert_eq!(table.find(hash(key + 1), |at| keys[at as usize] == key + 1), None);
+            }
+            let live: u32 = table.shards.iter().map(|shard| shard.live).sum();
+            assert_eq!(live as usize, keys.len());
+        }
+    }
+
+    #[test]
+    fn slots_of_any_size_fit() {
+        let mut table = Table::default();
+        for slot in [0, 4093, 4094, 4095, 1 << 20, (1 << 24) - 3, 1 << 24, 1 << 31, Table::SLOT_MAX] {
+            table.insert(mixed(u64::from(slot)), slot, |slot| mixed(u64::from(slot)));
+            assert_eq!(table.find(mixed(u64::from(slot)), |at| at == slot), Some(slot));
+        }
+        assert_eq!(table.shards.iter().map(|shard| shard.live).sum::<u32>(), 9);
+    }
+}

@@ -1,0 +1,26 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(not(feature = "std"), no_std)]
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+extern crate alloc;
+
+mod causality;
+mod codec;
+mod crdt;
+mod kernel;
+#[cfg_attr(feature = "mutants", doc(hidden))]
+#[cfg(feature = "mutants")]
+pub mod mutants;
+#[cfg(not(feature = "mutants"))]
+mod mutants;
+mod types;
+
+pub use causality::{Dot, ParseReplicaIdError, ReplicaId, Timestamp, VersionVector, Writer};
+pub use codec::{DecodeError, Limits};
+pub use crdt::{Crdt, DeltaCrdt};
+pub use kernel::{
+    Applied, ApplyError, Causal, CausalInbox, Change, ChangeKind, Data, Delta, DotStore, Edit, Either, Fragment,
+    InboxFull, Kind, Operation,
+};
+pub use types::*;

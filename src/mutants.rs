@@ -1,0 +1,89 @@
+//! Deliberately broken rules, for this crate's own tests (feature `mutants`).
+//!
+//! Every rule that keeps replicas together has a mutant here that breaks it, and a test that fails
+//! when the mutant is on. Without the feature, [`on`] is a constant and the broken code is not there.
+
+/// A rule of `ARCHITECTURE.md` and the way in which it is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutant {
+    /// Rule 1: concurrent losers are dropped when merging.
+    DropLosersOnMerge,
+    /// Rule 2: a delta is applied although its base is not known.
+    IgnoreGap,
+    /// Rule 2: a delta lists only the new events of a key.
+    ListOnlyNewEvents,
+    /// Apply: an event that is known and gone is inserted again.
+    InsertKnownEvents,
+    /// Apply: an event that the sender has superseded is kept.
+    KeepSuperseded,
+    /// Removals take no dot.
+    RemovalTakesNoDot,
+    /// Rule 4: the cached slot is used whoever writes.
+    CacheIgnoresWriter,
+    /// Rule 4: the cached slot is used wherever the value stands.
+    CacheIgnoresCounter,
+    /// Rule 4: counts are keyed by the writer without its branch.
+    CountsIgnoreBranch,
+    /// Rule 5: a write is stamped with the wall clock alone.
+    TimeBeforeCausality,
+    /// Rule 6: ties are broken by slot, that is by order of arrival.
+    TiesBySlot,
+    /// Rule 7: the floor does not rise when removals are discarded.
+    FloorStays,
+    /// Rule 7: the floor of what is merged is forgotten.
+    NoFloorJoin,
+    /// Rule 7: a peer below the floor gets no live set, and does not ask for it.
+    NoLiveSet,
+    /// Rule 7: a peer that was empty when it asked, and is not any more, applies without a live set.
+    NoFloorCheck,
+    /// Rule 7: the live set also drops removals.
+    LiveSetDropsRemovals,
+    /// Rule 8: fields that were brought back are not written again.
+    NoRewriteOfRevived,
+    /// Rule 8: records have no header.
+    NoHeader,
+    /// Rule 8: any deletion is overruled by any live value.
+    OverruleAnyDeletion,
+    /// Rule 9: one dot for a whole group.
+    OneDotPerGroup,
+    /// Counters: removing a count is a plain removal, not a reset.
+    ResetIsRemoval,
+    /// Operations: applied before what they depend on.
+    IgnoreDependencies,
+}
+
+#[cfg(feature = "mutants")]
+mod switch {
+    use core::cell::Cell;
+
+    use super::Mutant;
+
+    std::thread_local!(static ON: Cell<Option<Mutant>> = const { Cell::new(None) });
+
+    /// Whether this mutant is on in this thread.
+    pub fn on(mutant: Mutant) -> bool {
+        ON.get() == Some(mutant)
+    }
+
+    /// Runs `body` with the mutant on in this thread.
+    pub fn with<R>(mutant: Mutant, body: impl FnOnce() -> R) -> R {
+        struct Off(Option<Mutant>);
+        impl Drop for Off {
+            fn drop(&mut self) {
+                ON.set(self.0);
+            }
+        }
+        let _off = Off(ON.replace(Some(mutant)));
+        body()
+    }
+}
+
+#[cfg(feature = "mutants")]
+pub use switch::{on, with};
+
+/// Whether this mutant is on: never.
+#[cfg(not(feature = "mutants"))]
+#[inline(always)]
+pub const fn on(_: Mutant) -> bool {
+    false
+}

@@ -1,0 +1,93 @@
+use core::fmt;
+
+use super::tag;
+use crate::causality::{Dot, VersionVector, Writer};
+use crate::kernel::{Causal, DotStore, Edit, Kind, Show};
+
+/// A flag that is off if in doubt.
+///
+/// | concurrent | result |
+/// |---|---|
+/// | enable ∥ disable | disabled |
+///
+/// ```
+/// use dotted::{Crdt, DwFlag, Writer};
+///
+/// let (mut tokyo, mut london) = (Writer::new(), Writer::new());
+/// let (mut here, mut there) = (DwFlag::new(), DwFlag::new());
+/// here.enable(&mut tokyo);
+/// there.disable(&mut london);
+/// here.merge(&there);
+/// assert!(!here.is_enabled());
+/// ```
+///
+/// All operations cost O(concurrent writes). After Almeida, Shoker and Baquero (2018).
+pub type DwFlag = Causal<DwFlagBody>;
+/// The body of a [`DwFlag`], for values made of values.
+pub type DwFlagBody = DotStore<DisableWins>;
+
+/// The kind of a [`DwFlag`]: enabling and disabling are events both.
+#[derive(Debug)]
+pub enum DisableWins {}
+
+impl Kind for DisableWins {
+    type Key = ();
+    type Value = bool;
+    const TAG: u8 = tag::DW_FLAG;
+    const NAME: &'static str = "DwFlag";
+    type Mut<'a> = DwFlagMut<'a>;
+
+    fn handle(store: &mut DotStore<Self>) -> DwFlagMut<'_> {
+        DwFlagMut(store)
+    }
+}
+
+/// Writes to a [`DwFlag`] within an edit.
+pub struct DwFlagMut<'a>(&'a mut DwFlagBody);
+
+impl DwFlagMut<'_> {
+    /// Switches the flag on.
+    pub fn enable(&mut self, edit: &mut Edit<'_>) -> Dot {
+        self.0.write(edit, (), Some(true))
+    }
+
+    /// Switches the flag off.
+    pub fn disable(&mut self, edit: &mut Edit<'_>) -> Dot {
+        self.0.write(edit, (), Some(false))
+    }
+}
+
+impl DwFlagBody {
+    /// Whether it was enabled and no disabling is concurrent with that.
+    #[must_use]
+    pub fn is_enabled(&self) -> bool {
+        self.find(&()).is_ok_and(|slot| {
+            let events = self.events_at(slot);
+            events.live().count() > 0 && events.live().all(|(_, &enabled)| enabled)
+        })
+    }
+}
+
+impl DwFlag {
+    /// Whether it was enabled and no disabling is concurrent with that.
+    #[must_use]
+    pub fn is_enabled(&self) -> bool {
+        self.body.is_enabled()
+    }
+
+    /// Switches the flag on, unless someone disables it concurrently.
+    pub fn enable(&mut self, writer: &mut Writer) -> Dot {
+        self.edit(writer, |mut flag, edit| flag.enable(edit))
+    }
+
+    /// Switches the flag off. Also where it is off already: against concurrent enabling.
+    pub fn disable(&mut self, writer: &mut Writer) -> Dot {
+        self.edit(writer, |mut flag, edit| flag.disable(edit))
+    }
+}
+
+impl Show for DwFlagBody {
+    fn show(&self, _: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("DwFlag").field(&self.is_enabled()).finish()
+    }
+}

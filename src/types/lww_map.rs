@@ -1,0 +1,210 @@
+use alloc::vec::Vec;
+use core::fmt::{self, Debug};
+use core::hash::Hash;
+
+use hashbrown::Equivalent;
+
+use super::conflict::{Conflict, Resolver, Version, versions, write_conflicts};
+use super::stamped::{Stamped, greatest, latest};
+use super::tag;
+use crate::causality::{Dot, Timestamp, VersionVector, Writer};
+use crate::kernel::{Causal, Data, DotStore, Edit, Hashed, Kind, Show};
+
+/// A map; of concurrent writes to a key the last is shown, and the others stay visible as a conflict.
+///
+/// | concurrent | result |
+/// |---|---|
+/// | insert k ∥ insert k | the later one is read; both are in `conflicts()` |
+/// | insert k ∥ remove k | the insert survives |
+/// | remove k ∥ remove k | k is not there |
+///
+/// ```
+/// use dotted::{Crdt, LwwMap, Writer};
+///
+/// let (mut tokyo, mut london) = (Writer::new(), Writer::new());
+/// let (mut here, mut there) = (LwwMap::new(), LwwMap::new());
+/// here.insert(&mut tokyo, "milk".to_string(), 1);
+/// there.insert(&mut london, "milk".to_string(), 2);
+/// there.insert(&mut london, "tea".to_string(), 1);
+/// here.merge(&there);
+/// assert_eq!(here.len(), 2);
+/// let conflicts = here.conflicts();
+/// assert_eq!((conflicts.len(), conflicts[0].key.as_str()), (1, "milk"));
+/// ```
+///
+/// `insert`, `remove` and `get` cost O(1) and O(concurrent writes of the key), `conflicts`
+/// O(conflicts), iteration O(keys).
+pub type LwwMap<K, V> = Causal<MapBody<K, V>>;
+/// The body of an [`LwwMap`], for values made of values.
+pub type MapBody<K, V> = DotStore<LastWriteWins<K, V>>;
+
+/// The kind of an [`LwwMap`]: stamped values by key, removals are removals.
+#[derive(Debug)]
+pub struct LastWriteWins<K, V>(core::marker::PhantomData<(K, V)>);
+
+impl<K: Data + Hash, V: Data> Kind for LastWriteWins<K, V> {
+    type Key = Hashed<K>;
+    type Value = Stamped<V>;
+    const TAG: u8 = tag::LWW_MAP;
+    const NAME: &'static str = "LwwMap";
+    type Mut<'a> = MapMut<'a, K, V>;
+
+    fn handle(store: &mut DotStore<Self>) -> MapMut<'_, K, V> {
+        MapMut(store)
+    }
+}
+
+/// Writes to an [`LwwMap`] within an edit.
+pub struct MapMut<'a, K: Data + Hash, V: Data>(&'a mut MapBody<K, V>);
+
+impl<K: Data + Hash, V: Data> MapMut<'_, K, V> {
+    /// Sets the value of a key.
+    #[inline]
+    pub fn insert(&mut self, edit: &mut Edit<'_>, key: K, value: V) -> Dot {
+        let key = Hashed(key);
+        match self.0.find(&key) {
+            Ok(slot) => {
+                let at = edit.stamp(greatest(&self.0.events_at(slot)));
+                self.0.write_at(edit, slot, Some(Stamped { at, value }))
+            }
+            Err(_) => {
+                let at = edit.stamp(None);
+                self.0.write(edit, key, Some(Stamped { at, value }))
+            }
+        }
+    }
+
+    /// Removes a key, if it is there.
+    #[inline]
+    pub fn remove<Q: Hash + Equivalent<K> + ?Sized>(&mut self, edit: &mut Edit<'_>, key: &Q) -> Option<Dot> {
+        let slot = self.0.find_live(key)?;
+        Some(self.0.write_at(edit, slot, None))
+    }
+
+    /// Removes all keys. Returns the last of its events.
+    pub fn clear(&mut self, edit: &mut Edit<'_>) -> Option<Dot> {
+        self.0.remove_unless(edit, |_| false)
+    }
+}
+
+impl<K: Data + Hash, V: Data> LwwMap<K, V> {
+    /// The last value written to a key, unless it was removed.
+    #[inline]
+    #[must_use]
+    pub fn get<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<&V> {
+        let slot = self.body.find_live(key)?;
+        Some(&latest(&self.body.events_at(slot), self.version())?.1.value)
+    }
+
+    /// The value of a key that the resolver chooses.
+    #[must_use]
+    pub fn get_by<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q, resolver: Resolver<'_>) -> Option<&V> {
+        resolver.choose(self.versions(key))?.value
+    }
+
+    /// When the last value of a key was written.
+    #[must_use]
+    pub fn timestamp<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<Timestamp> {
+        let slot = self.body.find_live(key)?;
+        Some(latest(&self.body.events_at(slot), self.version())?.1.at)
+    }
+
+    /// All concurrent versions of a key, in the order of their dots. One, usually.
+    #[must_use]
+    pub fn versions<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Vec<Version<'_, V>> {
+        let slot = self.body.find_live(key);
+        slot.map_or_else(Vec::new, |slot| versions(&self.body.events_at(slot), self.version()))
+    }
+
+    /// Whether the key is there.
+    #[inline]
+    #[must_use]
+    pub fn contains_key<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> bool {
+        self.body.find_live(key).is_some()
+    }
+
+    /// The number of keys.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.body.live_keys()
+    }
+
+    /// Whether there are no keys.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.body.live_keys() == 0
+    }
+
+    /// The keys and their last values, in the order of their dots: the same on all replicas.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        let slots = self.body.slots_by_dot(self.version()).into_iter();
+        slots.filter_map(|slot| {
+            let (_, stamped) = latest(&self.body.events_at(slot), self.version())?;
+            Some((&self.body.key_at(slot).0, &stamped.value))
+        })
+    }
+
+    /// The keys, in the order of their dots.
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = &K> {
+        self.body.slots_by_dot(self.version()).into_iter().map(|slot| &self.body.key_at(slot).0)
+    }
+
+    /// The last values, in the order of their dots.
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        self.iter().map(|(_, value)| value)
+    }
+
+    /// The keys with concurrent values that differ, in the order of their dots.
+    #[must_use]
+    pub fn conflicts(&self) -> Vec<Conflict<'_, K, V>> {
+        write_conflicts(&self.body, self.version())
+    }
+
+    /// Sets the value of a key, superseding all that is known of it.
+    #[inline]
+    pub fn insert(&mut self, writer: &mut Writer, key: K, value: V) -> Dot {
+        self.edit(writer, |mut map, edit| map.insert(edit, key, value))
+    }
+
+    /// Settles a conflict: supersedes all versions of the key. The same as [`insert`](LwwMap::insert).
+    pub fn resolve(&mut self, writer: &mut Writer, key: K, value: V) -> Dot {
+        self.insert(writer, key, value)
+    }
+
+    /// Removes a key, if it is there. A concurrent `insert` survives.
+    #[inline]
+    pub fn remove<Q: Hash + Equivalent<K> + ?Sized>(&mut self, writer: &mut Writer, key: &Q) -> Option<Dot> {
+        self.edit(writer, |mut map, edit| map.remove(edit, key))
+    }
+
+    /// Removes all keys, as one group. Returns the last of its events.
+    pub fn clear(&mut self, writer: &mut Writer) -> Option<Dot> {
+        self.edit(writer, |mut map, edit| map.clear(edit))
+    }
+
+    /// Sets all of these, as one group.
+    pub fn extend(&mut self, writer: &mut Writer, entries: impl IntoIterator<Item = (K, V)>) {
+        self.edit(writer, |mut map, edit| {
+            for (key, value) in entries {
+                map.insert(edit, key, value);
+            }
+        });
+    }
+
+    /// Whether both show the same keys and values, whatever their histories.
+    #[must_use]
+    pub fn same_content(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().all(|(key, value)| other.get(key) == Some(value))
+    }
+}
+
+impl<K: Data + Hash + Debug, V: Data + Debug> Show for MapBody<K, V> {
+    fn show(&self, version: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let slots = self.slots_by_dot(version).into_iter();
+        let entries = slots.filter_map(|slot| {
+            let (_, stamped) = latest(&self.events_at(slot), version)?;
+            Some((&self.key_at(slot).0, &stamped.value))
+        });
+        f.debug_map().entries(entries).finish()
+    }
+}

@@ -1,0 +1,127 @@
+use alloc::vec::Vec;
+use core::fmt::{self, Debug};
+
+use serde::{Deserialize, Serialize};
+
+use super::tag;
+use crate::causality::{Dot, VersionVector, Writer};
+use crate::kernel::{Causal, Data, DotStore, Edit, Kind, Show, payload};
+
+/// One value, or all of the concurrent ones: nothing is chosen.
+///
+/// | concurrent | result |
+/// |---|---|
+/// | set ∥ set | both values are read |
+/// | set ∥ clear | the set survives |
+///
+/// ```
+/// use dotted::{Crdt, MvRegister, Writer};
+///
+/// let (mut tokyo, mut london) = (Writer::new(), Writer::new());
+/// let (mut here, mut there) = (MvRegister::new(), MvRegister::new());
+/// here.set(&mut tokyo, 1);
+/// there.set(&mut london, 2);
+/// here.merge(&there);
+/// assert_eq!(here.len(), 2);
+/// let sum = here.values().sum::<i32>();
+/// here.set(&mut tokyo, sum); // has seen both
+/// assert!(here.values().eq([&3]));
+/// ```
+///
+/// All operations cost O(concurrent writes). After DeCandia et al., *Dynamo* (2007), with exact
+/// causality as in Preguiça et al., *Dotted Version Vectors* (2010).
+pub type MvRegister<T> = Causal<MvRegisterBody<T>>;
+/// The body of an [`MvRegister`], for values made of values.
+pub type MvRegisterBody<T> = DotStore<MultiValue<T>>;
+
+/// The kind of an [`MvRegister`]: one key, plain values.
+#[derive(Debug)]
+pub struct MultiValue<T>(core::marker::PhantomData<T>);
+
+/// A value without a timestamp.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Plain<T>(T);
+payload!(Plain<T>, T: Data);
+
+impl<T: Data> Kind for MultiValue<T> {
+    type Key = ();
+    type Value = Plain<T>;
+    const TAG: u8 = tag::MV_REGISTER;
+    const NAME: &'static str = "MvRegister";
+    type Mut<'a> = MvRegisterMut<'a, T>;
+
+    fn handle(store: &mut DotStore<Self>) -> MvRegisterMut<'_, T> {
+        MvRegisterMut(store)
+    }
+}
+
+/// Writes to an [`MvRegister`] within an edit.
+pub struct MvRegisterMut<'a, T: Data>(&'a mut MvRegisterBody<T>);
+
+impl<T: Data> MvRegisterMut<'_, T> {
+    /// Sets the value, superseding all that is known.
+    pub fn set(&mut self, edit: &mut Edit<'_>, value: T) -> Dot {
+        self.0.write(edit, (), Some(Plain(value)))
+    }
+
+    /// Removes all values, if there are any.
+    pub fn clear(&mut self, edit: &mut Edit<'_>) -> Option<Dot> {
+        let slot = self.0.find(&()).ok().filter(|&slot| self.0.is_live(slot))?;
+        Some(self.0.write_at(edit, slot, None))
+    }
+}
+
+impl<T: Data> MvRegisterBody<T> {
+    fn values(&self, version: &VersionVector) -> Vec<(Dot, &T)> {
+        let Ok(slot) = self.find(&()) else { return Vec::new() };
+        let events = self.events_at(slot);
+        let mut values: Vec<_> =
+            events.live().map(|(dot, value)| (version.dot(dot.slot(), dot.counter()), &value.0)).collect();
+        values.sort_by_key(|&(dot, _)| dot);
+        values
+    }
+}
+
+impl<T: Data> MvRegister<T> {
+    /// All concurrent values, in the order of their dots. Equal ones count as often as they were
+    /// written.
+    pub fn values(&self) -> impl ExactSizeIterator<Item = &T> {
+        self.body.values(self.version()).into_iter().map(|(_, value)| value)
+    }
+
+    /// All concurrent values with their dots, in the order of the dots.
+    pub fn versions(&self) -> impl ExactSizeIterator<Item = (Dot, &T)> {
+        self.body.values(self.version()).into_iter()
+    }
+
+    /// The number of concurrent values.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.body.find(&()).map_or(0, |slot| self.body.events_at(slot).live().count())
+    }
+
+    /// Whether there is no value.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Sets the value, superseding all that is known.
+    pub fn set(&mut self, writer: &mut Writer, value: T) -> Dot {
+        self.edit(writer, |mut register, edit| register.set(edit, value))
+    }
+
+    /// Removes all values, if there are any. A concurrent `set` survives.
+    pub fn clear(&mut self, writer: &mut Writer) -> Option<Dot> {
+        self.edit(writer, |mut register, edit| register.clear(edit))
+    }
+}
+
+impl<T: Data + Debug> Show for MvRegisterBody<T> {
+    fn show(&self, version: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let values = self.values(version).into_iter().map(|(_, value)| value);
+        f.write_str("MvRegister")?;
+        f.debug_list().entries(values).finish()
+    }
+}

@@ -1,0 +1,171 @@
+use core::fmt::{self, Debug};
+use core::hash::Hash;
+
+use hashbrown::Equivalent;
+
+use super::tag;
+use crate::causality::{Dot, VersionVector, Writer};
+use crate::kernel::{Causal, Data, DotStore, Edit, Hashed, Kind, Show};
+
+/// A set in which a concurrent add survives a remove.
+///
+/// A remove takes away the adds that it has seen (*observed remove*), and nothing else.
+///
+/// | concurrent | result |
+/// |---|---|
+/// | insert x ∥ insert x | x is in the set |
+/// | insert x ∥ remove x | x is in the set |
+/// | remove x ∥ remove x | x is not in the set |
+///
+/// ```
+/// use dotted::{Crdt, OrSet, Writer};
+///
+/// let (mut tokyo, mut london) = (Writer::new(), Writer::new());
+/// let mut here = OrSet::new();
+/// here.insert(&mut tokyo, "milk".to_string());
+/// let mut there = here.clone();
+/// here.remove(&mut tokyo, "milk");
+/// there.insert(&mut london, "milk".to_string());
+/// here.merge(&there);
+/// assert!(here.contains("milk"));
+/// ```
+///
+/// `insert`, `remove` and `contains` cost O(1), iteration O(elements). After Bieniusa et al., *An
+/// Optimized Conflict-free Replicated Set* (2012), with removals that take dots.
+pub type OrSet<T> = Causal<SetBody<T>>;
+/// The body of an [`OrSet`], for values made of values.
+pub type SetBody<T> = DotStore<AddWins<T>>;
+
+/// The kind of an [`OrSet`]: elements are keys, removals are removals.
+#[derive(Debug)]
+pub struct AddWins<T>(core::marker::PhantomData<T>);
+
+impl<T: Data + Hash> Kind for AddWins<T> {
+    type Key = Hashed<T>;
+    type Value = ();
+    const TAG: u8 = tag::OR_SET;
+    const NAME: &'static str = "OrSet";
+    type Mut<'a> = SetMut<'a, T>;
+
+    fn handle(store: &mut DotStore<Self>) -> SetMut<'_, T> {
+        SetMut(store)
+    }
+}
+
+/// Writes to an [`OrSet`] within an edit.
+pub struct SetMut<'a, T: Data + Hash>(&'a mut SetBody<T>);
+
+impl<T: Data + Hash> SetMut<'_, T> {
+    /// Adds an element.
+    #[inline]
+    pub fn insert(&mut self, edit: &mut Edit<'_>, value: T) -> Dot {
+        self.0.write(edit, Hashed(value), Some(()))
+    }
+
+    /// Removes an element, if it is there.
+    #[inline]
+    pub fn remove<Q: Hash + Equivalent<T> + ?Sized>(&mut self, edit: &mut Edit<'_>, value: &Q) -> Option<Dot> {
+        let slot = self.0.find_live(value)?;
+        Some(self.0.write_at(edit, slot, None))
+    }
+
+    /// Removes all elements. Returns the last of its events.
+    pub fn clear(&mut self, edit: &mut Edit<'_>) -> Option<Dot> {
+        self.retain(edit, |_| false)
+    }
+
+    /// Removes the elements that do not pass. Returns the last of its events.
+    pub fn retain(&mut self, edit: &mut Edit<'_>, mut keep: impl FnMut(&T) -> bool) -> Option<Dot> {
+        self.0.remove_unless(edit, |value| keep(&value.0))
+    }
+}
+
+impl<T: Data + Hash> SetBody<T> {
+    /// Whether the element is there.
+    #[inline]
+    #[must_use]
+    pub fn contains<Q: Hash + Equivalent<T> + ?Sized>(&self, value: &Q) -> bool {
+        self.find_live(value).is_some()
+    }
+
+    /// The number of elements.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.live_keys()
+    }
+
+    /// Whether there are no elements.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.live_keys() == 0
+    }
+}
+
+impl<T: Data + Hash> OrSet<T> {
+    /// Whether the element is there.
+    #[inline]
+    #[must_use]
+    pub fn contains<Q: Hash + Equivalent<T> + ?Sized>(&self, value: &Q) -> bool {
+        self.body.contains(value)
+    }
+
+    /// The number of elements.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.body.len()
+    }
+
+    /// Whether there are no elements.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.body.is_empty()
+    }
+
+    /// The elements, in the order of their dots: the same on all replicas.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &T> {
+        self.body.slots_by_dot(self.version()).into_iter().map(|slot| &self.body.key_at(slot).0)
+    }
+
+    /// Adds an element. Also where it is there already: against concurrent removals.
+    #[inline]
+    pub fn insert(&mut self, writer: &mut Writer, value: T) -> Dot {
+        self.edit(writer, |mut set, edit| set.insert(edit, value))
+    }
+
+    /// Removes an element, if it is there. A concurrent `insert` survives.
+    #[inline]
+    pub fn remove<Q: Hash + Equivalent<T> + ?Sized>(&mut self, writer: &mut Writer, value: &Q) -> Option<Dot> {
+        self.edit(writer, |mut set, edit| set.remove(edit, value))
+    }
+
+    /// Removes all elements, as one group. Returns the last of its events.
+    pub fn clear(&mut self, writer: &mut Writer) -> Option<Dot> {
+        self.edit(writer, |mut set, edit| set.clear(edit))
+    }
+
+    /// Removes the elements that do not pass, as one group. Returns the last of its events.
+    pub fn retain(&mut self, writer: &mut Writer, keep: impl FnMut(&T) -> bool) -> Option<Dot> {
+        self.edit(writer, |mut set, edit| set.retain(edit, keep))
+    }
+
+    /// Adds all elements, as one group.
+    pub fn extend(&mut self, writer: &mut Writer, values: impl IntoIterator<Item = T>) {
+        self.edit(writer, |mut set, edit| {
+            for value in values {
+                set.insert(edit, value);
+            }
+        });
+    }
+
+    /// Whether both have the same elements, whatever their histories.
+    #[must_use]
+    pub fn same_content(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().all(|value| other.contains(value))
+    }
+}
+
+impl<T: Data + Hash + Debug> Show for SetBody<T> {
+    fn show(&self, version: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.slots_by_dot(version).into_iter().map(|slot| &self.key_at(slot).0)).finish()
+    }
+}

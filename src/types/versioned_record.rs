@@ -1,0 +1,472 @@
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::{self, Debug};
+
+use hashbrown::Equivalent;
+use serde::{Deserialize, Serialize};
+
+use super::conflict::{Conflict, ConflictKind, Resolver, Version, differ};
+use super::tag;
+use crate::causality::{Dot, PackedDot, Timestamp, VersionVector, Writer};
+use crate::kernel::{Causal, Data, DotStore, Edit, EventsOf, Hashed, Kind, Show, payload};
+use crate::mutants::{self, Mutant};
+
+/// A record of named fields, which merges by field and shows every conflict.
+///
+/// Deleting it is a change like any other: it keeps the values, so that a concurrent update is a
+/// conflict that a person can see and settle, and neither side is lost.
+///
+/// | concurrent | result |
+/// |---|---|
+/// | set f ∥ set g | both |
+/// | set f ∥ set f | the later one is read; a write-write conflict, or insert-insert if both created f |
+/// | set f ∥ delete | the record survives with the new f; an update-delete conflict |
+/// | set f ∥ remove f | the new f survives; an update-delete conflict |
+/// | delete ∥ delete | deleted |
+///
+/// A deletion is *overruled* when a field, or the record's header, has both its mark and a live
+/// value. Then the fields that it deleted show the values that it kept, as long as no other deletion
+/// that stands deleted them too. Writing into such a conflict brings those fields back for good.
+/// After a delete that was concurrent with an update, a third party that has seen only the delete
+/// and writes a field again does not bring the other fields back.
+///
+/// ```
+/// use dotted::{ConflictKind, Crdt, VersionedRecord, Writer};
+///
+/// let (mut tokyo, mut london) = (Writer::new(), Writer::new());
+/// let mut here = VersionedRecord::new();
+/// here.set(&mut tokyo, "email", "ana@example.com");
+/// here.set(&mut tokyo, "phone", "+81 1");
+/// let mut there = here.clone();
+///
+/// here.delete(&mut tokyo);
+/// there.set(&mut london, "phone", "+44 2");
+/// here.merge(&there);
+/// assert_eq!(here.get("email"), Some(&"ana@example.com"));
+/// assert_eq!(here.get("phone"), Some(&"+44 2"));
+/// assert_eq!(here.conflicts()[0].kind, ConflictKind::UpdateDelete);
+///
+/// here.resolve(&mut tokyo, "phone", "+44 2");
+/// assert!(here.conflicts().is_empty());
+/// ```
+///
+/// Reading and writing a field costs O(its versions), and O(fields) while a deletion is in conflict;
+/// `delete`, `iter` and `conflicts` cost O(fields).
+pub type VersionedRecord<V> = Causal<RecordBody<V>>;
+/// The body of a [`VersionedRecord`], for values made of values.
+pub type RecordBody<V> = DotStore<Versioned<V>>;
+
+/// The kind of a [`VersionedRecord`]: fields and a header, live or marked as deleted.
+#[derive(Debug)]
+pub struct Versioned<V>(core::marker::PhantomData<V>);
+
+/// What a conflict of a record is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum RecordKey {
+    /// The record as a whole: deleted here, and given a new field there.
+    Record,
+    /// A field.
+    Field(String),
+}
+
+impl RecordKey {
+    /// The name of the field.
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::Record => None,
+            Self::Field(name) => Some(name),
+        }
+    }
+}
+
+/// A field's name, borrowed, that hashes as its key does.
+struct Named<'a>(&'a str);
+
+impl core::hash::Hash for Named<'_> {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        // As derived for `RecordKey::Field`.
+        core::mem::discriminant(&RecordKey::Field(String::new())).hash(state);
+        self.0.hash(state);
+    }
+}
+
+impl Equivalent<RecordKey> for Named<'_> {
+    fn equivalent(&self, key: &RecordKey) -> bool {
+        key.field() == Some(self.0)
+    }
+}
+
+/// What an event says of a field or of the header.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FieldEvent<V> {
+    at: Timestamp,
+    /// There was no live value here.
+    created: bool,
+    state: FieldState<V>,
+}
+payload!(FieldEvent<V>, V: Data);
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+enum FieldState<V> {
+    /// A value; none for the header.
+    Live(Option<V>),
+    /// Deleted, with the value that was visible, by this deletion: the first dot of its group.
+    Deleted { kept: Option<V>, deletion: Dot },
+}
+
+impl<V> FieldEvent<V> {
+    fn is_live(&self) -> bool {
+        matches!(self.state, FieldState::Live(_))
+    }
+
+    fn value(&self) -> Option<&V> {
+        match &self.state {
+            FieldState::Live(value) | FieldState::Deleted { kept: value, .. } => value.as_ref(),
+        }
+    }
+
+    fn deletion(&self) -> Option<Dot> {
+        match &self.state {
+            FieldState::Live(_) => None,
+            FieldState::Deleted { deletion, .. } => Some(*deletion),
+        }
+    }
+}
+
+impl<V: Data> Kind for Versioned<V> {
+    type Key = Hashed<RecordKey>;
+    type Value = FieldEvent<V>;
+    const TAG: u8 = tag::VERSIONED_RECORD;
+    const NAME: &'static str = "VersionedRecord";
+    type Mut<'a> = RecordMut<'a, V>;
+
+    fn handle(store: &mut DotStore<Self>) -> RecordMut<'_, V> {
+        RecordMut(store)
+    }
+
+    fn admits(_: u32, key: &Self::Key, event: &FieldEvent<V>) -> bool {
+        match (&key.0, &event.state) {
+            (RecordKey::Record, state) => {
+                matches!(state, FieldState::Live(None) | FieldState::Deleted { kept: None, .. })
+            }
+            (RecordKey::Field(_), FieldState::Live(value)) => value.is_some(),
+            (RecordKey::Field(_), FieldState::Deleted { .. }) => true,
+        }
+    }
+}
+
+/// The deletions of a record that a live value beside one of their marks overrules.
+struct Overruled(Vec<Dot>);
+
+impl Overruled {
+    fn contains(&self, deletion: Dot) -> bool {
+        self.0.contains(&deletion)
+    }
+}
+
+impl<V: Data> RecordBody<V> {
+    /// Only keys with siblings can have a mark and a live value: costs O(conflicts).
+    fn overruled(&self) -> Overruled {
+        let mut overruled = Vec::new();
+        let any_live = mutants::on(Mutant::OverruleAnyDeletion) && self.entries().any(|(_, events)| has_live(&events));
+        let slots: Vec<u32> =
+            if any_live { (0..self.entry_count() as u32).collect() } else { self.siblings().collect() };
+        for slot in slots {
+            let events = self.events_at(slot);
+            if has_live(&events) || any_live {
+                overruled.extend(events.live().filter_map(|(_, event)| event.deletion()));
+            }
+        }
+        Overruled(overruled)
+    }
+
+    /// The event whose value a field shows.
+    fn shown<'a>(
+        &'a self,
+        slot: u32,
+        overruled: &Overruled,
+        resolver: Resolver<'_>,
+        version: &VersionVector,
+    ) -> Option<Version<'a, V>> {
+        let events = self.events_at(slot);
+        if has_live(&events) {
+            return resolver.choose(versions(&events, version).filter(|version| !version.deleted));
+        }
+        let mut marks = events.live().filter_map(|(_, event)| event.deletion());
+        if !marks.all(|deletion| overruled.contains(deletion)) {
+            return None;
+        }
+        resolver.choose(versions(&events, version)).filter(|version| version.value.is_some())
+    }
+
+    /// The fields that show something, with what they show, in no particular order.
+    fn visible(&self, version: &VersionVector) -> Vec<(u32, &V)> {
+        let overruled = self.overruled();
+        let slots = (0..self.entry_count() as u32).filter(|&slot| self.key_at(slot).0 != RecordKey::Record);
+        let shown = slots.filter_map(|slot| {
+            let shown = self.shown(slot, &overruled, Resolver::Latest, version)?;
+            Some((slot, shown.value?))
+        });
+        shown.collect()
+    }
+
+    /// As `visible`, in the order of the first dots.
+    fn fields(&self, version: &VersionVector) -> Vec<(&str, &V)> {
+        let mut visible = self.visible(version);
+        visible.sort_by_cached_key(|&(slot, _)| self.first_dot(slot, version));
+        let named = visible.into_iter().filter_map(|(slot, value)| Some((self.key_at(slot).0.field()?, value)));
+        named.collect()
+    }
+}
+
+fn has_live<V>(events: &EventsOf<'_, FieldEvent<V>>) -> bool {
+    events.live().any(|(_, event)| event.is_live())
+}
+
+fn versions<'a, V>(
+    events: &EventsOf<'a, FieldEvent<V>>,
+    version: &VersionVector,
+) -> impl Iterator<Item = Version<'a, V>> {
+    let mut versions: Vec<_> = events
+        .live()
+        .map(|(dot, event)| Version {
+            value: event.value(),
+            deleted: !event.is_live(),
+            dot: version.dot(dot.slot(), dot.counter()),
+            timestamp: event.at,
+        })
+        .collect();
+    versions.sort_by_key(|version| version.dot);
+    versions.into_iter()
+}
+
+/// Writes to a [`VersionedRecord`] within an edit.
+pub struct RecordMut<'a, V: Data>(&'a mut RecordBody<V>);
+
+impl<V: Data> RecordMut<'_, V> {
+    /// Sets a field, superseding all of its versions.
+    pub fn set(&mut self, edit: &mut Edit<'_>, field: &str, value: V) -> Dot {
+        let overruled = self.0.overruled();
+        let found = self.0.lookup().find_equivalent(&Named(field), self.0.keys());
+        let created = !found.is_some_and(|slot| has_live(&self.0.events_at(slot)));
+        if created || !overruled.0.is_empty() {
+            self.revive(edit, &overruled, field);
+        }
+        self.put(edit, RecordKey::Field(field.into()), FieldState::Live(Some(value)))
+    }
+
+    /// Makes the header live, and writes again what only an overruled deletion kept.
+    fn revive(&mut self, edit: &mut Edit<'_>, overruled: &Overruled, except: &str) {
+        if !overruled.0.is_empty() && !mutants::on(Mutant::NoRewriteOfRevived) {
+            let brought_back: Vec<(u32, V)> = (0..self.0.entry_count() as u32)
+                .filter(|&slot| self.0.key_at(slot).0.field().is_some_and(|field| field != except))
+                .filter(|&slot| !has_live(&self.0.events_at(slot)))
+                .filter_map(|slot| {
+                    let shown = self.0.shown(slot, overruled, Resolver::Latest, edit.version())?;
+                    Some((slot, shown.value?.clone()))
+                })
+                .collect();
+            for (slot, value) in brought_back {
+                let key = self.0.key_at(slot).0.clone();
+                self.put(edit, key, FieldState::Live(Some(value)));
+            }
+        }
+        if mutants::on(Mutant::NoHeader) {
+            return;
+        }
+        let fresh = |dot: PackedDot, event: &FieldEvent<V>| event.is_live() && edit.wrote(dot);
+        let written = self.0.find(&Hashed(RecordKey::Record)).is_ok_and(|slot| {
+            let events = self.0.events_at(slot);
+            events.live().any(|(dot, event)| fresh(dot, event))
+        });
+        if !written {
+            self.put(edit, RecordKey::Record, FieldState::Live(None));
+        }
+    }
+
+    fn put(&mut self, edit: &mut Edit<'_>, key: RecordKey, state: FieldState<V>) -> Dot {
+        let key = Hashed(key);
+        let found = self.0.find(&key).ok().map(|slot| self.0.events_at(slot));
+        let greatest = found.as_ref().and_then(|events| events.live().map(|(_, event)| event.at).max());
+        let created = !found.is_some_and(|events| has_live(&events)) && matches!(state, FieldState::Live(_));
+        let at = edit.stamp(greatest);
+        self.0.write(edit, key, Some(FieldEvent { at, created, state }))
+    }
+
+    /// Removes a field, if it shows something. A concurrent `set` of it survives, as a conflict.
+    pub fn remove(&mut self, edit: &mut Edit<'_>, field: &str) -> Option<Dot> {
+        let overruled = self.0.overruled();
+        let slot = self.0.lookup().find_equivalent(&Named(field), self.0.keys())?;
+        let kept = self.0.shown(slot, &overruled, Resolver::Latest, edit.version())?.value.cloned();
+        if !overruled.0.is_empty() {
+            self.revive(edit, &overruled, field);
+        }
+        let deletion = edit.next_dot();
+        Some(self.put(edit, RecordKey::Field(field.into()), FieldState::Deleted { kept, deletion }))
+    }
+
+    /// Deletes the record, if it shows anything. Returns the deletion's name: its first event.
+    pub fn delete(&mut self, edit: &mut Edit<'_>) -> Option<Dot> {
+        let visible = self.0.visible(edit.version());
+        let visible: Vec<_> = visible.into_iter().map(|(slot, value)| (slot, value.clone())).collect();
+        if visible.is_empty() {
+            return None;
+        }
+        let deletion = edit.next_dot();
+        for (slot, value) in visible {
+            let key = self.0.key_at(slot).0.clone();
+            self.put(edit, key, FieldState::Deleted { kept: Some(value), deletion });
+        }
+        if !mutants::on(Mutant::NoHeader) {
+            self.put(edit, RecordKey::Record, FieldState::Deleted { kept: None, deletion });
+        }
+        Some(deletion)
+    }
+
+    /// Forgets the values that standing deletions kept. Only the fact of the deletion stays.
+    pub fn erase(&mut self, edit: &mut Edit<'_>) -> Option<Dot> {
+        let mut last = None;
+        for (slot, deletion) in self.0.standing_deletions() {
+            let holds = self.0.events_at(slot).live().any(|(_, event)| event.value().is_some());
+            if holds {
+                let key = self.0.key_at(slot).0.clone();
+                last = Some(self.put(edit, key, FieldState::Deleted { kept: None, deletion }));
+            }
+        }
+        last
+    }
+
+    /// Forgets standing deletions altogether: a later update that had not seen them is no conflict.
+    pub fn purge(&mut self, edit: &mut Edit<'_>) -> Option<Dot> {
+        let standing = self.0.standing_deletions();
+        standing.into_iter().map(|(slot, _)| self.0.write_at(edit, slot, None)).last()
+    }
+}
+
+impl<V: Data> RecordBody<V> {
+    /// The keys that hold nothing but marks of deletions none of which is overruled.
+    fn standing_deletions(&self) -> Vec<(u32, Dot)> {
+        let overruled = self.overruled();
+        let standing = (0..self.entry_count() as u32).filter_map(|slot| {
+            let events = self.events_at(slot);
+            let deletion = events.live().find_map(|(_, event)| event.deletion())?;
+            let mut marks = events.live().map(|(_, event)| event.deletion());
+            let stands = marks.all(|mark| mark.is_some_and(|mark| !overruled.contains(mark)));
+            stands.then_some((slot, deletion))
+        });
+        standing.collect()
+    }
+}
+
+impl<V: Data> VersionedRecord<V> {
+    /// What a field shows: of concurrent values the latest.
+    #[must_use]
+    pub fn get(&self, field: &str) -> Option<&V> {
+        self.get_by(field, Resolver::Latest)
+    }
+
+    /// What a field shows: of concurrent values the one that the resolver chooses.
+    #[must_use]
+    pub fn get_by(&self, field: &str, resolver: Resolver<'_>) -> Option<&V> {
+        let slot = self.body.lookup().find_equivalent(&Named(field), self.body.keys())?;
+        self.body.shown(slot, &self.body.overruled(), resolver, self.version())?.value
+    }
+
+    /// All concurrent versions of a field, deletions too, in the order of their dots.
+    #[must_use]
+    pub fn versions(&self, field: &str) -> Vec<Version<'_, V>> {
+        let slot = self.body.lookup().find_equivalent(&Named(field), self.body.keys());
+        slot.map_or_else(Vec::new, |slot| versions(&self.body.events_at(slot), self.version()).collect())
+    }
+
+    /// The fields and what they show, in the order of their dots: the same on all replicas.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &V)> {
+        self.body.fields(self.version()).into_iter()
+    }
+
+    /// The number of fields that show something.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.body.visible(self.version()).len()
+    }
+
+    /// Whether no field shows anything: nothing was set, or all was deleted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The conflicts, in the order of their first dots. Costs O(conflicts).
+    #[must_use]
+    pub fn conflicts(&self) -> Vec<Conflict<'_, RecordKey, V>> {
+        let conflicts = self.body.siblings().filter_map(|slot| {
+            let events = self.body.events_at(slot);
+            let versions: Vec<_> = versions(&events, self.version()).collect();
+            let live = || versions.iter().filter(|version| !version.deleted);
+            let kind = if live().next().is_some() && live().count() < versions.len() {
+                ConflictKind::UpdateDelete
+            } else if !differ(live().filter_map(|version| version.value)) {
+                return None;
+            } else if events.live().all(|(_, event)| event.created) {
+                ConflictKind::InsertInsert
+            } else {
+                ConflictKind::WriteWrite
+            };
+            Some(Conflict { key: &self.body.key_at(slot).0, kind, versions })
+        });
+        let mut conflicts: Vec<_> = conflicts.collect();
+        conflicts.sort_by_key(|conflict| conflict.versions[0].dot);
+        conflicts
+    }
+
+    /// Sets a field, superseding all of its versions.
+    pub fn set(&mut self, writer: &mut Writer, field: &str, value: V) -> Dot {
+        self.edit(writer, |mut record, edit| record.set(edit, field, value))
+    }
+
+    /// Sets fields as one group.
+    pub fn extend<'f>(&mut self, writer: &mut Writer, fields: impl IntoIterator<Item = (&'f str, V)>) {
+        self.edit(writer, |mut record, edit| {
+            for (field, value) in fields {
+                record.set(edit, field, value);
+            }
+        });
+    }
+
+    /// Settles the conflict of a field: supersedes all of its versions. The same as
+    /// [`set`](VersionedRecord::set).
+    pub fn resolve(&mut self, writer: &mut Writer, field: &str, value: V) -> Dot {
+        self.set(writer, field, value)
+    }
+
+    /// Removes a field, if it shows something. A concurrent `set` of it survives, as a conflict.
+    pub fn remove(&mut self, writer: &mut Writer, field: &str) -> Option<Dot> {
+        self.edit(writer, |mut record, edit| record.remove(edit, field))
+    }
+
+    /// Deletes the record, if it shows anything. A concurrent update survives, as a conflict.
+    /// Returns the deletion's name: its first event.
+    pub fn delete(&mut self, writer: &mut Writer) -> Option<Dot> {
+        self.edit(writer, |mut record, edit| record.delete(edit))
+    }
+
+    /// Forgets the values that standing deletions kept, everywhere. Only the fact of the deletion
+    /// stays. Values in conflict are not touched.
+    pub fn erase(&mut self, writer: &mut Writer) -> Option<Dot> {
+        self.edit(writer, |mut record, edit| record.erase(edit))
+    }
+
+    /// Forgets standing deletions altogether, when all replicas are known to have seen them: a later
+    /// update that had not is then no conflict.
+    pub fn purge(&mut self, writer: &mut Writer) -> Option<Dot> {
+        self.edit(writer, |mut record, edit| record.purge(edit))
+    }
+}
+
+impl<V: Data + Debug> Show for RecordBody<V> {
+    fn show(&self, version: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("VersionedRecord ")?;
+        f.debug_map().entries(self.fields(version)).finish()
+    }
+}
