@@ -125,7 +125,7 @@ impl<F: Fragment> Causal<F> {
     ///
     /// let (mut here, mut there) = (OrSet::new(), OrSet::new());
     /// let mut tokyo = Writer::new();
-    /// let (_, operation) = here.edit_as_operation(&mut tokyo, |mut set, edit| set.insert(edit, "milk"));
+    /// let (_, operation) = here.edit_as_operation(&mut tokyo, |mut set, edit| set.insert(edit, 1));
     /// there.apply_operation(operation.unwrap())?;
     /// assert_eq!(here, there);
     /// # Ok::<(), dotted::ApplyError>(())

@@ -35,19 +35,21 @@ use crate::mutants::{self, Mutant};
 ///
 /// let (mut tokyo, mut london) = (Writer::new(), Writer::new());
 /// let mut here = VersionedRecord::new();
-/// here.set(&mut tokyo, "email", "ana@example.com");
-/// here.set(&mut tokyo, "phone", "+81 1");
+/// here.set(&mut tokyo, "email", "ana@example.com".to_string());
+/// here.set(&mut tokyo, "phone", "+81 1".to_string());
 /// let mut there = here.clone();
 ///
 /// here.delete(&mut tokyo);
-/// there.set(&mut london, "phone", "+44 2");
+/// there.set(&mut london, "phone", "+44 2".to_string());
 /// here.merge(&there);
-/// assert_eq!(here.get("email"), Some(&"ana@example.com"));
-/// assert_eq!(here.get("phone"), Some(&"+44 2"));
+/// assert_eq!(here.get("email").unwrap(), "ana@example.com");
+/// assert_eq!(here.get("phone").unwrap(), "+44 2");
 /// assert_eq!(here.conflicts()[0].kind, ConflictKind::UpdateDelete);
 ///
-/// here.resolve(&mut tokyo, "phone", "+44 2");
+/// let choice = here.get("phone").unwrap().clone();
+/// here.resolve(&mut tokyo, "phone", choice);
 /// assert!(here.conflicts().is_empty());
+/// assert_eq!(here.len(), 2);
 /// ```
 ///
 /// Reading and writing a field costs O(its versions), and O(fields) while a deletion is in conflict;
