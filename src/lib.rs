@@ -21,6 +21,6 @@ pub use codec::{DecodeError, Limits};
 pub use crdt::{Crdt, DeltaCrdt};
 pub use kernel::{
     Applied, ApplyError, Causal, CausalInbox, Change, ChangeKind, Data, Delta, DotStore, Edit, Either, Fragment,
-    InboxFull, Kind, Operation,
+    InboxFull, Kind, Operation, View,
 };
 pub use types::*;

@@ -25,7 +25,7 @@ impl<F: FragmentCodec> Serialize for Causal<F> {
             return serializer.serialize_bytes(&self.encode());
         }
         let version = self.version();
-        let events = self.part(|body| body.rows(version, &ranks(version)));
+        let events = self.body.rows(version, &ranks(version));
         Readable { version: version.clone(), floor: self.floor().clone(), events }.serialize(serializer)
     }
 }

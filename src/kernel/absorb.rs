@@ -12,7 +12,8 @@ use super::incoming::{Incoming, Since};
 use super::lookup::{Key, Slots};
 use super::store::{DotStore, EventsOf};
 use super::table::Table;
-use crate::causality::{Dot, PackedDot};
+use super::view::View;
+use crate::causality::{Dot, PackedDot, VersionVector};
 use crate::mutants::{self, Mutant};
 
 impl<S: Kind> DotStore<S> {
@@ -239,6 +240,12 @@ impl<S: Kind> Fragment for DotStore<S> {
     type Delta = StoreDelta<S>;
     type Mut<'a> = S::Mut<'a>;
     type Change<'a> = Change<'a, <S::Key as Key>::Shown>;
+
+    type View<'a> = View<'a, Self>;
+
+    fn view<'a>(&'a self, version: &'a VersionVector) -> View<'a, Self> {
+        View { body: self, version }
+    }
 
     fn edit(&mut self) -> S::Mut<'_> {
         S::handle(self)

@@ -35,7 +35,8 @@ use crate::mutants::{self, Mutant};
 /// here.merge(&there);
 /// there.merge(&here);
 /// assert_eq!(here, there);
-/// assert_eq!(here.part(|(items, _)| items.len()), 2);
+/// let (items, total) = here.view();
+/// assert_eq!((items.len(), total.value()), (2, 3));
 /// ```
 #[derive(Clone, Default)]
 pub struct Causal<F> {
@@ -62,9 +63,10 @@ impl<F: Fragment> Causal<F> {
         &self.context.floor
     }
 
-    /// Reads the body, or the parts of it.
-    pub fn part<'a, R>(&'a self, read: impl FnOnce(&'a F) -> R) -> R {
-        read(&self.body)
+    /// Reads the value: for a value made of values, a tuple of the views of its parts.
+    #[inline]
+    pub fn view(&self) -> F::View<'_> {
+        self.body.view(&self.context.version)
     }
 
     /// Writes a group: all of it becomes visible together everywhere.

@@ -3,6 +3,7 @@ use core::fmt;
 use super::changes::Either;
 use super::error::ApplyError;
 use super::incoming::{Incoming, Since};
+use super::view::View;
 use crate::causality::{PackedDot, VersionVector};
 
 /// A body without a version vector of its own: a dot store, or a tuple of fragments.
@@ -19,6 +20,14 @@ pub trait Fragment: Default + Clone + Send + Sync + 'static {
         Self: 'a;
     /// What [`apply_with`](crate::Causal::apply_with) shows.
     type Change<'a>;
+
+    /// What reads: a [`View`], or a tuple of them.
+    type View<'a>
+    where
+        Self: 'a;
+
+    /// The view for a [`view`](crate::Causal::view).
+    fn view<'a>(&'a self, version: &'a VersionVector) -> Self::View<'a>;
 
     /// The handle for an [`edit`](crate::Causal::edit). It cannot be swapped out of its root.
     fn edit(&mut self) -> Self::Mut<'_>;
@@ -101,27 +110,23 @@ pub type Visit<'v, F> = &'v mut dyn for<'c> FnMut(<F as Fragment>::Change<'c>);
 #[derive(Clone, Copy)]
 pub struct Raw(pub(crate) PackedDot);
 
-/// A fragment with the version that it is read under.
-struct Shown<'a, F>(&'a F, &'a VersionVector);
-
-impl<F: Show> fmt::Debug for Shown<'_, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.show(self.1, f)
-    }
-}
-
 macro_rules! tuple {
     ($(($name:ident, $part:tt)),+; $last:tt) => {
         impl<$($name: Show),+> Show for ($($name,)+) {
             fn show(&self, version: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_tuple("")$(.field(&Shown(&self.$part, version)))+.finish()
+                f.debug_tuple("")$(.field(&View { body: &self.$part, version }))+.finish()
             }
         }
 
         impl<$($name: Fragment),+> Fragment for ($($name,)+) {
             type Delta = ($($name::Delta,)+);
             type Mut<'a> = ($($name::Mut<'a>,)+) where Self: 'a;
+            type View<'a> = ($($name::View<'a>,)+) where Self: 'a;
             type Change<'a> = tuple!(@change 'a, $($name),+);
+
+            fn view<'a>(&'a self, version: &'a VersionVector) -> Self::View<'a> {
+                ($(self.$part.view(version),)+)
+            }
 
             fn edit(&mut self) -> Self::Mut<'_> {
                 ($(self.$part.edit(),)+)

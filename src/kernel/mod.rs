@@ -20,6 +20,7 @@ mod lookup;
 mod operation;
 mod store;
 mod table;
+mod view;
 
 pub use causal::Causal;
 pub use changes::{Applied, Change, ChangeKind, Either};
@@ -37,3 +38,5 @@ pub use lookup::{Data, Hashed, Key, KeyForm, KeySort, OwnedForm, WriterKey};
 pub use operation::{CausalInbox, InboxFull, Operation};
 pub use store::DotStore;
 pub(crate) use store::EventsOf;
+pub use view::View;
+pub(crate) use view::reads;

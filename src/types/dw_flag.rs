@@ -2,7 +2,7 @@ use core::fmt;
 
 use super::tag;
 use crate::causality::{Dot, VersionVector, Writer};
-use crate::kernel::{Causal, DotStore, Edit, Kind, Show};
+use crate::kernel::{Causal, DotStore, Edit, Fragment, Kind, Show, reads};
 
 /// A flag that is off if in doubt.
 ///
@@ -57,24 +57,18 @@ impl DwFlagMut<'_> {
     }
 }
 
-impl DwFlagBody {
+reads! { impl[] DwFlagBody {
     /// Whether it was enabled and no disabling is concurrent with that.
     #[must_use]
-    pub fn is_enabled(&self) -> bool {
-        self.find(&()).is_ok_and(|slot| {
-            let events = self.events_at(slot);
+    fn is_enabled(view) -> bool {
+        view.body.find(&()).is_ok_and(|slot| {
+            let events = view.body.events_at(slot);
             events.live().count() > 0 && events.live().all(|(_, &enabled)| enabled)
         })
     }
-}
+} }
 
 impl DwFlag {
-    /// Whether it was enabled and no disabling is concurrent with that.
-    #[must_use]
-    pub fn is_enabled(&self) -> bool {
-        self.body.is_enabled()
-    }
-
     /// Switches the flag on, unless someone disables it concurrently.
     pub fn enable(&mut self, writer: &mut Writer) -> Dot {
         self.edit(writer, |mut flag, edit| flag.enable(edit))
@@ -87,7 +81,7 @@ impl DwFlag {
 }
 
 impl Show for DwFlagBody {
-    fn show(&self, _: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("DwFlag").field(&self.is_enabled()).finish()
+    fn show(&self, version: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("DwFlag").field(&self.view(version).is_enabled()).finish()
     }
 }

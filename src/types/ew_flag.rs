@@ -2,7 +2,7 @@ use core::fmt;
 
 use super::tag;
 use crate::causality::{Dot, VersionVector, Writer};
-use crate::kernel::{Causal, DotStore, Edit, Kind, Show};
+use crate::kernel::{Causal, DotStore, Edit, Fragment, Kind, Show, reads};
 
 /// A flag that is on if in doubt.
 ///
@@ -60,21 +60,15 @@ impl EwFlagMut<'_> {
     }
 }
 
-impl EwFlagBody {
+reads! { impl[] EwFlagBody {
     /// Whether some enabling has not been disabled.
     #[must_use]
-    pub fn is_enabled(&self) -> bool {
-        self.live_keys() > 0
+    fn is_enabled(view) -> bool {
+        view.body.live_keys() > 0
     }
-}
+} }
 
 impl EwFlag {
-    /// Whether some enabling has not been disabled.
-    #[must_use]
-    pub fn is_enabled(&self) -> bool {
-        self.body.is_enabled()
-    }
-
     /// Switches the flag on. Also where it is on already: against concurrent disabling.
     pub fn enable(&mut self, writer: &mut Writer) -> Dot {
         self.edit(writer, |mut flag, edit| flag.enable(edit))
@@ -87,7 +81,7 @@ impl EwFlag {
 }
 
 impl Show for EwFlagBody {
-    fn show(&self, _: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("EwFlag").field(&self.is_enabled()).finish()
+    fn show(&self, version: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("EwFlag").field(&self.view(version).is_enabled()).finish()
     }
 }

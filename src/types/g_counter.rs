@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::tag;
 use crate::causality::{Dot, ReplicaId, VersionVector, Writer};
-use crate::kernel::{Causal, DotStore, Edit, Kind, Show, WriterKey, payload};
+use crate::kernel::{Causal, DotStore, Edit, Fragment, Kind, Show, WriterKey, payload, reads};
 use crate::mutants::{self, Mutant};
 
 /// A counter that only grows.
@@ -105,28 +105,22 @@ fn total_at(store: &GCounterBody, slot: u32) -> u64 {
     store.events_at(slot).live().map(|(_, total)| total.0).max().unwrap_or(0)
 }
 
-impl GCounterBody {
-    /// The sum of all increments.
-    #[must_use]
-    pub fn value(&self) -> u128 {
-        (0..self.entry_count() as u32).map(|slot| u128::from(total_at(self, slot))).sum()
-    }
-}
-
-impl GCounter {
+reads! { impl[] GCounterBody {
     /// The sum of all increments. It cannot overflow: 2²⁰ writers of 64 bits fit.
     #[must_use]
-    pub fn value(&self) -> u128 {
-        self.body.value()
+    fn value(view) -> u128 {
+        (0..view.body.entry_count() as u32).map(|slot| u128::from(total_at(view.body, slot))).sum()
     }
 
     /// What this writer's branch has counted.
     #[must_use]
-    pub fn value_of(&self, replica: &ReplicaId) -> u64 {
-        let slot = self.version().slot(replica).and_then(|slot| self.body.find(&WriterKey(slot)).ok());
-        slot.map_or(0, |slot| total_at(&self.body, slot))
+    fn value_of(view, replica: &ReplicaId) -> u64 {
+        let slot = view.version.slot(replica).and_then(|slot| view.body.find(&WriterKey(slot)).ok());
+        slot.map_or(0, |slot| total_at(view.body, slot))
     }
+} }
 
+impl GCounter {
     /// Adds to the count.
     ///
     /// # Errors
@@ -138,7 +132,7 @@ impl GCounter {
 }
 
 impl Show for GCounterBody {
-    fn show(&self, _: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("GCounter").field(&self.value()).finish()
+    fn show(&self, version: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("GCounter").field(&self.view(version).value()).finish()
     }
 }

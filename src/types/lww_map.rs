@@ -8,7 +8,7 @@ use super::conflict::{Conflict, Resolver, Version, versions, write_conflicts};
 use super::stamped::{Stamped, greatest, latest};
 use super::tag;
 use crate::causality::{Dot, Timestamp, VersionVector, Writer};
-use crate::kernel::{Causal, Data, DotStore, Edit, Hashed, Kind, Show};
+use crate::kernel::{Causal, Data, DotStore, Edit, Fragment, Hashed, Kind, Show, reads};
 
 /// A map; of concurrent writes to a key the last is shown, and the others stay visible as a conflict.
 ///
@@ -87,79 +87,81 @@ impl<K: Data + Hash, V: Data> MapMut<'_, K, V> {
     }
 }
 
-impl<K: Data + Hash, V: Data> LwwMap<K, V> {
+reads! { impl[K: Data + Hash, V: Data] MapBody<K, V> {
     /// The last value written to a key, unless it was removed.
     #[inline]
     #[must_use]
-    pub fn get<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<&V> {
-        let slot = self.body.find_live(key)?;
-        Some(&latest(&self.body.events_at(slot), self.version())?.1.value)
+    fn get[Q: Hash + Equivalent<K> + ?Sized](view, key: &Q) -> Option<&'a V> {
+        let slot = view.body.find_live(key)?;
+        Some(&latest(&view.body.events_at(slot), view.version)?.1.value)
     }
 
     /// The value of a key that the resolver chooses.
     #[must_use]
-    pub fn get_by<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q, resolver: Resolver<'_>) -> Option<&V> {
-        resolver.choose(self.versions(key))?.value
+    fn get_by[Q: Hash + Equivalent<K> + ?Sized](view, key: &Q, resolver: Resolver<'_>) -> Option<&'a V> {
+        resolver.choose(view.versions(key))?.value
     }
 
     /// When the last value of a key was written.
     #[must_use]
-    pub fn timestamp<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<Timestamp> {
-        let slot = self.body.find_live(key)?;
-        Some(latest(&self.body.events_at(slot), self.version())?.1.at)
+    fn timestamp[Q: Hash + Equivalent<K> + ?Sized](view, key: &Q) -> Option<Timestamp> {
+        let slot = view.body.find_live(key)?;
+        Some(latest(&view.body.events_at(slot), view.version)?.1.at)
     }
 
     /// All concurrent versions of a key, in the order of their dots. One, usually.
     #[must_use]
-    pub fn versions<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Vec<Version<'_, V>> {
-        let slot = self.body.find_live(key);
-        slot.map_or_else(Vec::new, |slot| versions(&self.body.events_at(slot), self.version()))
+    fn versions[Q: Hash + Equivalent<K> + ?Sized](view, key: &Q) -> Vec<Version<'a, V>> {
+        let slot = view.body.find_live(key);
+        slot.map_or_else(Vec::new, |slot| versions(&view.body.events_at(slot), view.version))
     }
 
     /// Whether the key is there.
     #[inline]
     #[must_use]
-    pub fn contains_key<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> bool {
-        self.body.find_live(key).is_some()
+    fn contains_key[Q: Hash + Equivalent<K> + ?Sized](view, key: &Q) -> bool {
+        view.body.find_live(key).is_some()
     }
 
     /// The number of keys.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.body.live_keys()
+    fn len(view) -> usize {
+        view.body.live_keys()
     }
 
     /// Whether there are no keys.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.body.live_keys() == 0
+    fn is_empty(view) -> bool {
+        view.body.live_keys() == 0
     }
 
     /// The keys and their last values, in the order of their dots: the same on all replicas.
-    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        let slots = self.body.slots_by_dot(self.version()).into_iter();
-        slots.filter_map(|slot| {
-            let (_, stamped) = latest(&self.body.events_at(slot), self.version())?;
-            Some((&self.body.key_at(slot).0, &stamped.value))
+    fn iter(view) -> impl Iterator<Item = (&'a K, &'a V)> + use<'a, K, V> {
+        let slots = view.body.slots_by_dot(view.version).into_iter();
+        slots.filter_map(move |slot| {
+            let (_, stamped) = latest(&view.body.events_at(slot), view.version)?;
+            Some((&view.body.key_at(slot).0, &stamped.value))
         })
     }
 
     /// The keys, in the order of their dots.
-    pub fn keys(&self) -> impl ExactSizeIterator<Item = &K> {
-        self.body.slots_by_dot(self.version()).into_iter().map(|slot| &self.body.key_at(slot).0)
+    fn keys(view) -> impl ExactSizeIterator<Item = &'a K> + use<'a, K, V> {
+        view.body.slots_by_dot(view.version).into_iter().map(move |slot| &view.body.key_at(slot).0)
     }
 
     /// The last values, in the order of their dots.
-    pub fn values(&self) -> impl Iterator<Item = &V> {
-        self.iter().map(|(_, value)| value)
+    fn values(view) -> impl Iterator<Item = &'a V> + use<'a, K, V> {
+        view.iter().map(|(_, value)| value)
     }
 
     /// The keys with concurrent values that differ, in the order of their dots.
     #[must_use]
-    pub fn conflicts(&self) -> Vec<Conflict<'_, K, V>> {
-        write_conflicts(&self.body, self.version())
+    fn conflicts(view) -> Vec<Conflict<'a, K, V>> {
+        write_conflicts(view.body, view.version)
     }
+} }
 
+impl<K: Data + Hash, V: Data> LwwMap<K, V> {
     /// Sets the value of a key, superseding all that is known of it.
     #[inline]
     pub fn insert(&mut self, writer: &mut Writer, key: K, value: V) -> Dot {
@@ -200,11 +202,6 @@ impl<K: Data + Hash, V: Data> LwwMap<K, V> {
 
 impl<K: Data + Hash + Debug, V: Data + Debug> Show for MapBody<K, V> {
     fn show(&self, version: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let slots = self.slots_by_dot(version).into_iter();
-        let entries = slots.filter_map(|slot| {
-            let (_, stamped) = latest(&self.events_at(slot), version)?;
-            Some((&self.key_at(slot).0, &stamped.value))
-        });
-        f.debug_map().entries(entries).finish()
+        f.debug_map().entries(self.view(version).iter()).finish()
     }
 }

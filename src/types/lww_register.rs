@@ -5,7 +5,7 @@ use super::conflict::{Conflict, Resolver, Version, versions, write_conflicts};
 use super::stamped::{Stamped, greatest, latest};
 use super::tag;
 use crate::causality::{Dot, Timestamp, VersionVector, Writer};
-use crate::kernel::{Causal, Data, DotStore, Edit, EventsOf, Kind, Show};
+use crate::kernel::{Causal, Data, DotStore, Edit, EventsOf, Kind, Show, reads};
 
 /// One value; of concurrent writes the last is shown, and the others stay visible as a conflict.
 ///
@@ -78,37 +78,39 @@ impl<T: Data> LwwRegisterBody<T> {
     }
 }
 
-impl<T: Data> LwwRegister<T> {
+reads! { impl[T: Data] LwwRegisterBody<T> {
     /// The last value written, unless it was cleared.
     #[must_use]
-    pub fn get(&self) -> Option<&T> {
-        Some(&latest(&self.body.events()?, self.version())?.1.value)
+    fn get(view) -> Option<&'a T> {
+        Some(&latest(&view.body.events()?, view.version)?.1.value)
     }
 
     /// The value that the resolver chooses.
     #[must_use]
-    pub fn get_by(&self, resolver: Resolver<'_>) -> Option<&T> {
-        resolver.choose(self.versions())?.value
+    fn get_by(view, resolver: Resolver<'_>) -> Option<&'a T> {
+        resolver.choose(view.versions())?.value
     }
 
     /// When the last value was written.
     #[must_use]
-    pub fn timestamp(&self) -> Option<Timestamp> {
-        Some(latest(&self.body.events()?, self.version())?.1.at)
+    fn timestamp(view) -> Option<Timestamp> {
+        Some(latest(&view.body.events()?, view.version)?.1.at)
     }
 
     /// All concurrent versions, in the order of their dots. One, usually.
     #[must_use]
-    pub fn versions(&self) -> Vec<Version<'_, T>> {
-        self.body.events().map_or_else(Vec::new, |events| versions(&events, self.version()))
+    fn versions(view) -> Vec<Version<'a, T>> {
+        view.body.events().map_or_else(Vec::new, |events| versions(&events, view.version))
     }
 
     /// The concurrent versions, if there are several and they differ.
     #[must_use]
-    pub fn conflict(&self) -> Option<Conflict<'_, (), T>> {
-        write_conflicts(&self.body, self.version()).pop()
+    fn conflict(view) -> Option<Conflict<'a, (), T>> {
+        write_conflicts(view.body, view.version).pop()
     }
+} }
 
+impl<T: Data> LwwRegister<T> {
     /// Sets the value, superseding all that is known.
     pub fn set(&mut self, writer: &mut Writer, value: T) -> Dot {
         self.edit(writer, |mut register, edit| register.set(edit, value))

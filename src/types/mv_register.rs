@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::tag;
 use crate::causality::{Dot, VersionVector, Writer};
-use crate::kernel::{Causal, Data, DotStore, Edit, Kind, Show, payload};
+use crate::kernel::{Causal, Data, DotStore, Edit, Kind, Show, payload, reads};
 
 /// One value, or all of the concurrent ones: nothing is chosen.
 ///
@@ -83,30 +83,32 @@ impl<T: Data> MvRegisterBody<T> {
     }
 }
 
-impl<T: Data> MvRegister<T> {
+reads! { impl[T: Data] MvRegisterBody<T> {
     /// All concurrent values, in the order of their dots. Equal ones count as often as they were
     /// written.
-    pub fn values(&self) -> impl ExactSizeIterator<Item = &T> {
-        self.body.values(self.version()).into_iter().map(|(_, value)| value)
+    fn values(view) -> impl ExactSizeIterator<Item = &'a T> + use<'a, T> {
+        view.body.values(view.version).into_iter().map(|(_, value)| value)
     }
 
     /// All concurrent values with their dots, in the order of the dots.
-    pub fn versions(&self) -> impl ExactSizeIterator<Item = (Dot, &T)> {
-        self.body.values(self.version()).into_iter()
+    fn versions(view) -> impl ExactSizeIterator<Item = (Dot, &'a T)> + use<'a, T> {
+        view.body.values(view.version).into_iter()
     }
 
     /// The number of concurrent values.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.body.find(&()).map_or(0, |slot| self.body.events_at(slot).live().count())
+    fn len(view) -> usize {
+        view.body.find(&()).map_or(0, |slot| view.body.events_at(slot).live().count())
     }
 
     /// Whether there is no value.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    fn is_empty(view) -> bool {
+        view.len() == 0
     }
+} }
 
+impl<T: Data> MvRegister<T> {
     /// Sets the value, superseding all that is known.
     pub fn set(&mut self, writer: &mut Writer, value: T) -> Dot {
         self.edit(writer, |mut register, edit| register.set(edit, value))

@@ -5,7 +5,7 @@ use hashbrown::Equivalent;
 
 use super::tag;
 use crate::causality::{Dot, VersionVector, Writer};
-use crate::kernel::{Causal, Data, DotStore, Edit, Hashed, Kind, Show};
+use crate::kernel::{Causal, Data, DotStore, Edit, Fragment, Hashed, Kind, Show, reads};
 
 /// A set in which a concurrent add survives a remove.
 ///
@@ -80,52 +80,33 @@ impl<T: Data + Hash> SetMut<'_, T> {
     }
 }
 
-impl<T: Data + Hash> SetBody<T> {
+reads! { impl[T: Data + Hash] SetBody<T> {
     /// Whether the element is there.
     #[inline]
     #[must_use]
-    pub fn contains<Q: Hash + Equivalent<T> + ?Sized>(&self, value: &Q) -> bool {
-        self.find_live(value).is_some()
+    fn contains[Q: Hash + Equivalent<T> + ?Sized](view, value: &Q) -> bool {
+        view.body.find_live(value).is_some()
     }
 
     /// The number of elements.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.live_keys()
+    fn len(view) -> usize {
+        view.body.live_keys()
     }
 
     /// Whether there are no elements.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.live_keys() == 0
-    }
-}
-
-impl<T: Data + Hash> OrSet<T> {
-    /// Whether the element is there.
-    #[inline]
-    #[must_use]
-    pub fn contains<Q: Hash + Equivalent<T> + ?Sized>(&self, value: &Q) -> bool {
-        self.body.contains(value)
-    }
-
-    /// The number of elements.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.body.len()
-    }
-
-    /// Whether there are no elements.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.body.is_empty()
+    fn is_empty(view) -> bool {
+        view.body.live_keys() == 0
     }
 
     /// The elements, in the order of their dots: the same on all replicas.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &T> {
-        self.body.slots_by_dot(self.version()).into_iter().map(|slot| &self.body.key_at(slot).0)
+    fn iter(view) -> impl ExactSizeIterator<Item = &'a T> + use<'a, T> {
+        view.body.slots_by_dot(view.version).into_iter().map(move |slot| &view.body.key_at(slot).0)
     }
+} }
 
+impl<T: Data + Hash> OrSet<T> {
     /// Adds an element. Also where it is there already: against concurrent removals.
     #[inline]
     pub fn insert(&mut self, writer: &mut Writer, value: T) -> Dot {
@@ -166,6 +147,6 @@ impl<T: Data + Hash> OrSet<T> {
 
 impl<T: Data + Hash + Debug> Show for SetBody<T> {
     fn show(&self, version: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.slots_by_dot(version).into_iter().map(|slot| &self.key_at(slot).0)).finish()
+        f.debug_set().entries(self.view(version).iter()).finish()
     }
 }

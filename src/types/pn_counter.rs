@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::g_counter::{Overflow, own_key};
 use super::tag;
 use crate::causality::{Dot, VersionVector, Writer};
-use crate::kernel::{Causal, DotStore, Edit, EventsOf, Kind, Show, WriterKey, payload};
+use crate::kernel::{Causal, DotStore, Edit, EventsOf, Fragment, Kind, Show, WriterKey, payload, reads};
 use crate::mutants::{self, Mutant};
 
 /// A counter that goes up and down, and can be reset exactly.
@@ -159,25 +159,19 @@ impl PnCounterMut<'_> {
     }
 }
 
-impl PnCounterBody {
-    /// What was counted up, less what was counted down, since the last resets.
+reads! { impl[] PnCounterBody {
+    /// What was counted up, less what was counted down, since the last resets. It cannot overflow.
     #[must_use]
-    pub fn value(&self) -> i128 {
-        let counts = self.entries().map(|(_, events)| {
+    fn value(view) -> i128 {
+        let counts = view.body.entries().map(|(_, events)| {
             let (total, base) = totals(&events);
             i128::from(total.up) - i128::from(base.up) - i128::from(total.down) + i128::from(base.down)
         });
         counts.sum()
     }
-}
+} }
 
 impl PnCounter {
-    /// What was counted up, less what was counted down, since the last resets. It cannot overflow.
-    #[must_use]
-    pub fn value(&self) -> i128 {
-        self.body.value()
-    }
-
     /// Adds to the count.
     ///
     /// # Errors
@@ -204,7 +198,7 @@ impl PnCounter {
 }
 
 impl Show for PnCounterBody {
-    fn show(&self, _: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("PnCounter").field(&self.value()).finish()
+    fn show(&self, version: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PnCounter").field(&self.view(version).value()).finish()
     }
 }

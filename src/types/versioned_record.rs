@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::conflict::{Conflict, ConflictKind, Resolver, Version, differ};
 use super::tag;
 use crate::causality::{Dot, PackedDot, Timestamp, VersionVector, Writer};
-use crate::kernel::{Causal, Data, DotStore, Edit, EventsOf, Hashed, Kind, Show, payload};
+use crate::kernel::{Causal, Data, DotStore, Edit, EventsOf, Hashed, Kind, Show, payload, reads};
 use crate::mutants::{self, Mutant};
 
 /// A record of named fields, which merges by field and shows every conflict.
@@ -202,6 +202,26 @@ impl<V: Data> RecordBody<V> {
         resolver.choose(versions(&events, version)).filter(|version| version.value.is_some())
     }
 
+    fn slot_of(&self, field: &str) -> Option<u32> {
+        self.lookup().find_equivalent(&Named(field), self.keys())
+    }
+
+    fn conflict_at<'a>(&'a self, slot: u32, version: &VersionVector) -> Option<Conflict<'a, RecordKey, V>> {
+        let events = self.events_at(slot);
+        let versions: Vec<_> = versions(&events, version).collect();
+        let live = || versions.iter().filter(|version| !version.deleted);
+        let kind = if live().next().is_some() && live().count() < versions.len() {
+            ConflictKind::UpdateDelete
+        } else if !differ(live().filter_map(|version| version.value)) {
+            return None;
+        } else if events.live().all(|(_, event)| event.created) {
+            ConflictKind::InsertInsert
+        } else {
+            ConflictKind::WriteWrite
+        };
+        Some(Conflict { key: &self.key_at(slot).0, kind, versions })
+    }
+
     /// The fields that show something, with what they show, in no particular order.
     fn visible(&self, version: &VersionVector) -> Vec<(u32, &V)> {
         let overruled = self.overruled();
@@ -250,7 +270,7 @@ impl<V: Data> RecordMut<'_, V> {
     /// Sets a field, superseding all of its versions.
     pub fn set(&mut self, edit: &mut Edit<'_>, field: &str, value: V) -> Dot {
         let overruled = self.0.overruled();
-        let found = self.0.lookup().find_equivalent(&Named(field), self.0.keys());
+        let found = self.0.slot_of(field);
         let created = !found.is_some_and(|slot| has_live(&self.0.events_at(slot)));
         if created || !overruled.0.is_empty() {
             self.revive(edit, &overruled, field);
@@ -299,7 +319,7 @@ impl<V: Data> RecordMut<'_, V> {
     /// Removes a field, if it shows something. A concurrent `set` of it survives, as a conflict.
     pub fn remove(&mut self, edit: &mut Edit<'_>, field: &str) -> Option<Dot> {
         let overruled = self.0.overruled();
-        let slot = self.0.lookup().find_equivalent(&Named(field), self.0.keys())?;
+        let slot = self.0.slot_of(field)?;
         let kept = self.0.shown(slot, &overruled, Resolver::Latest, edit.version())?.value.cloned();
         if !overruled.0.is_empty() {
             self.revive(edit, &overruled, field);
@@ -361,67 +381,55 @@ impl<V: Data> RecordBody<V> {
     }
 }
 
-impl<V: Data> VersionedRecord<V> {
+reads! { impl[V: Data] RecordBody<V> {
     /// What a field shows: of concurrent values the latest.
     #[must_use]
-    pub fn get(&self, field: &str) -> Option<&V> {
-        self.get_by(field, Resolver::Latest)
+    fn get(view, field: &str) -> Option<&'a V> {
+        view.get_by(field, Resolver::Latest)
     }
 
     /// What a field shows: of concurrent values the one that the resolver chooses.
     #[must_use]
-    pub fn get_by(&self, field: &str, resolver: Resolver<'_>) -> Option<&V> {
-        let slot = self.body.lookup().find_equivalent(&Named(field), self.body.keys())?;
-        self.body.shown(slot, &self.body.overruled(), resolver, self.version())?.value
+    fn get_by(view, field: &str, resolver: Resolver<'_>) -> Option<&'a V> {
+        let slot = view.body.slot_of(field)?;
+        view.body.shown(slot, &view.body.overruled(), resolver, view.version)?.value
     }
 
     /// All concurrent versions of a field, deletions too, in the order of their dots.
     #[must_use]
-    pub fn versions(&self, field: &str) -> Vec<Version<'_, V>> {
-        let slot = self.body.lookup().find_equivalent(&Named(field), self.body.keys());
-        slot.map_or_else(Vec::new, |slot| versions(&self.body.events_at(slot), self.version()).collect())
+    fn versions(view, field: &str) -> Vec<Version<'a, V>> {
+        let slot = view.body.slot_of(field);
+        slot.map_or_else(Vec::new, |slot| versions(&view.body.events_at(slot), view.version).collect())
     }
 
     /// The fields and what they show, in the order of their dots: the same on all replicas.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &V)> {
-        self.body.fields(self.version()).into_iter()
+    fn iter(view) -> impl ExactSizeIterator<Item = (&'a str, &'a V)> + use<'a, V> {
+        view.body.fields(view.version).into_iter()
     }
 
     /// The number of fields that show something.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.body.visible(self.version()).len()
+    fn len(view) -> usize {
+        view.body.visible(view.version).len()
     }
 
     /// Whether no field shows anything: nothing was set, or all was deleted.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    fn is_empty(view) -> bool {
+        view.len() == 0
     }
 
     /// The conflicts, in the order of their first dots. Costs O(conflicts).
     #[must_use]
-    pub fn conflicts(&self) -> Vec<Conflict<'_, RecordKey, V>> {
-        let conflicts = self.body.siblings().filter_map(|slot| {
-            let events = self.body.events_at(slot);
-            let versions: Vec<_> = versions(&events, self.version()).collect();
-            let live = || versions.iter().filter(|version| !version.deleted);
-            let kind = if live().next().is_some() && live().count() < versions.len() {
-                ConflictKind::UpdateDelete
-            } else if !differ(live().filter_map(|version| version.value)) {
-                return None;
-            } else if events.live().all(|(_, event)| event.created) {
-                ConflictKind::InsertInsert
-            } else {
-                ConflictKind::WriteWrite
-            };
-            Some(Conflict { key: &self.body.key_at(slot).0, kind, versions })
-        });
+    fn conflicts(view) -> Vec<Conflict<'a, RecordKey, V>> {
+        let conflicts = view.body.siblings().filter_map(|slot| view.body.conflict_at(slot, view.version));
         let mut conflicts: Vec<_> = conflicts.collect();
         conflicts.sort_by_key(|conflict| conflict.versions[0].dot);
         conflicts
     }
+} }
 
+impl<V: Data> VersionedRecord<V> {
     /// Sets a field, superseding all of its versions.
     pub fn set(&mut self, writer: &mut Writer, field: &str, value: V) -> Dot {
         self.edit(writer, |mut record, edit| record.set(edit, field, value))
