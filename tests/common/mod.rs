@@ -1,0 +1,6 @@
+//! What the oracle tests, the fixed schedules and the mutants share.
+#![allow(dead_code)] // Each test program uses a part of it.
+
+pub mod model;
+pub mod random;
+pub mod world;
