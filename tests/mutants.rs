@@ -1,1 +1,64 @@
-//! placeholder
+//! Every rule, broken on purpose, is noticed: by a fixed history, or else by random ones.
+//!
+//! A rule whose mutant nobody notices is a rule without a test.
+
+mod common;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use common::schedules::ALL;
+use common::world::run;
+use dotted::mutants::{Mutant, with};
+
+/// Random histories to try.
+const HISTORIES: u64 = 400;
+
+/// Each mutant with the fixed histories that must notice it.
+const EXPECTED: &[(Mutant, &[&str])] = &[
+    (Mutant::DropLosersOnMerge, &["L2"]),
+    (Mutant::IgnoreGap, &["S9"]),
+    (Mutant::ListOnlyNewEvents, &[]),
+    (Mutant::InsertKnownEvents, &[]),
+    (Mutant::KeepSuperseded, &["S3"]),
+    (Mutant::RemovalTakesNoDot, &["L2"]),
+    (Mutant::CacheIgnoresWriter, &["B2"]),
+    (Mutant::CacheIgnoresCounter, &["B3"]),
+    (Mutant::CountsIgnoreBranch, &["C3"]),
+    (Mutant::TimeBeforeCausality, &["T1"]),
+    (Mutant::TiesBySlot, &["T2"]),
+    (Mutant::FloorStays, &["S2"]),
+    (Mutant::NoFloorJoin, &["S4"]),
+    (Mutant::NoLiveSet, &["S2"]),
+    (Mutant::NoFloorCheck, &["S1"]),
+    (Mutant::LiveSetDropsRemovals, &["S3"]),
+    (Mutant::NoRewriteOfRevived, &["R2"]),
+    (Mutant::NoHeader, &["R4"]),
+    (Mutant::OverruleAnyDeletion, &["R3"]),
+    (Mutant::OneDotPerGroup, &["G1"]),
+    (Mutant::ResetIsRemoval, &["C1"]),
+    (Mutant::IgnoreDependencies, &["O1"]),
+];
+
+/// Whether the history goes wrong: a check fails, or an invariant does.
+fn notices(mutant: Mutant, history: impl Fn() -> Result<(), String>) -> bool {
+    let outcome = catch_unwind(AssertUnwindSafe(|| with(mutant, &history)));
+    !matches!(outcome, Ok(Ok(())))
+}
+
+#[test]
+fn every_broken_rule_is_noticed() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut missed = Vec::new();
+    for &(mutant, expected) in EXPECTED {
+        let by_schedule: Vec<&str> =
+            ALL.iter().filter(|(_, schedule)| notices(mutant, schedule)).map(|&(name, _)| name).collect();
+        let by_random = (1..=HISTORIES).find(|&seed| notices(mutant, || run(seed, 80).map(|_| ())));
+        println!("{mutant:?}: {by_schedule:?}, random history {by_random:?}");
+        let as_expected = expected.iter().all(|name| by_schedule.contains(name));
+        if !as_expected || (by_schedule.is_empty() && by_random.is_none()) {
+            missed.push(mutant);
+        }
+    }
+    _ = std::panic::take_hook();
+    assert!(missed.is_empty(), "not noticed: {missed:?}");
+}

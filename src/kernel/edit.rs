@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 
 use super::context::Context;
-use crate::causality::{Dot, PackedDot, Timestamp, VersionVector, Writer};
+use crate::causality::{Dot, PackedDot, ReplicaId, Timestamp, VersionVector, Writer};
 use crate::mutants::{self, Mutant};
 
 /// A group of writes in progress: they take consecutive dots of one writer and become visible
@@ -64,6 +64,12 @@ impl<'a> Edit<'a> {
             Some((slot, _)) => slot,
             None => self.begin().0,
         }
+    }
+
+    /// For the mutant that forgets branches.
+    pub(crate) fn first_branch(&mut self) -> u32 {
+        self.slot();
+        self.context.version.intern(&ReplicaId::new(self.writer.uuid(), 0))
     }
 
     /// What the value has seen, this group included so far.

@@ -95,7 +95,7 @@ impl GCounterMut<'_> {
 #[inline]
 pub(super) fn own_key(edit: &mut Edit<'_>) -> WriterKey {
     if mutants::on(Mutant::CountsIgnoreBranch) {
-        return WriterKey(0);
+        return WriterKey(edit.first_branch());
     }
     WriterKey(edit.slot())
 }

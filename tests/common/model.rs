@@ -68,9 +68,8 @@ impl Model {
             match event.action {
                 // An element is there iff some add of it is seen by no removal of it.
                 Action::Add(key) => {
-                    let removed = known
-                        .iter()
-                        .any(|&later| self.events[later].action == Action::Remove(key) && seen_by(later));
+                    let removed =
+                        known.iter().any(|&later| self.events[later].action == Action::Remove(key) && seen_by(later));
                     if !removed {
                         answer.set.insert(key);
                     }
@@ -86,8 +85,7 @@ impl Model {
                 }
                 // A count counts unless a reset has seen it.
                 Action::Count(by) => {
-                    let reset =
-                        known.iter().any(|&later| self.events[later].action == Action::Reset && seen_by(later));
+                    let reset = known.iter().any(|&later| self.events[later].action == Action::Reset && seen_by(later));
                     if !reset {
                         answer.count += i128::from(by);
                     }

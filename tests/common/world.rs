@@ -4,8 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dotted::{
-    ApplyError, Causal, CausalInbox, Crdt, Delta, Dot, Limits, MapBody, Operation, PnCounterBody, SetBody,
-    Writer,
+    ApplyError, Causal, CausalInbox, Crdt, Delta, Dot, Limits, MapBody, Operation, PnCounterBody, SetBody, Writer,
 };
 
 use super::model::{Action, Model, Past};
@@ -197,11 +196,8 @@ impl World {
             return Ok(());
         }
         let number = random.below(self.deltas.len());
-        let (delta, known) = if random.chance(60) {
-            self.deltas.swap_remove(number)
-        } else {
-            self.deltas[number].clone()
-        };
+        let (delta, known) =
+            if random.chance(60) { self.deltas.swap_remove(number) } else { self.deltas[number].clone() };
         let replica = &mut self.replicas[at];
         let before = replica.value.encode();
         match replica.value.apply(delta) {
@@ -312,7 +308,8 @@ impl World {
         }
         for key in 0..KEYS as u8 {
             let versions = map.versions(&key);
-            let dots: BTreeSet<usize> = versions.iter().filter_map(|version| self.puts.get(&version.dot)).copied().collect();
+            let dots: BTreeSet<usize> =
+                versions.iter().filter_map(|version| self.puts.get(&version.dot)).copied().collect();
             let expected = answer.map.get(&key).cloned().unwrap_or_default();
             if dots != expected || versions.len() != expected.len() {
                 return Err(format!("key {key} shows {dots:?} instead of {expected:?}"));
