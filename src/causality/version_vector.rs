@@ -226,13 +226,21 @@ impl VersionVector {
         })
     }
 
-    #[inline]
     pub(crate) fn raise(&mut self, slot: u32, counter: u64) {
         let slot = slot as usize;
         if slot >= self.counters.len() {
             self.counters.resize(slot + 1, 0);
         }
         self.counters[slot] = self.counters[slot].max(counter);
+    }
+
+    /// The counter of a slot moves on.
+    #[inline]
+    pub(crate) fn set(&mut self, slot: u32, counter: u64) {
+        match self.counters.get_mut(slot as usize) {
+            Some(known) => *known = counter,
+            None => self.raise(slot, counter),
+        }
     }
 
     /// A vector over the same slots, with these counters.

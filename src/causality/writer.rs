@@ -96,27 +96,15 @@ impl Writer {
         (self.clock)()
     }
 
-    /// The slot in `version` under which the next event is written. `cached` is the slot that was
-    /// written under last. Afterwards `last[branch of the slot] == version[slot]`.
+    /// The slot in `version` under which the next event is written. Afterwards
+    /// `last[branch of the slot] == version[slot]`.
     ///
     /// Returns `None` if a new branch is needed and the value has no slot left for it.
-    #[inline]
-    pub(crate) fn slot_for(&mut self, version: &mut VersionVector, cached: Option<u32>) -> Option<u32> {
-        if let Some(slot) = cached
-            && (version.uuid_bytes(slot) == self.uuid.as_bytes() || mutants::on(Mutant::CacheIgnoresWriter))
-            && self.continues(version, slot)
-        {
-            return Some(slot);
-        }
-        self.slot_uncached(version)
-    }
-
-    #[cold]
-    fn slot_uncached(&mut self, version: &mut VersionVector) -> Option<u32> {
+    pub(crate) fn slot_for(&mut self, version: &mut VersionVector) -> Option<u32> {
         let recent = version.slot(&ReplicaId::new(self.uuid, self.recent));
         let slots = recent.into_iter().chain(0..version.slots() as u32);
         for slot in slots {
-            if version.uuid_bytes(slot) == self.uuid.as_bytes() && self.continues(version, slot) {
+            if version.uuid_bytes(slot) == self.uuid.as_bytes() && self.continues(&version.id(slot), version.at(slot)) {
                 self.recent = version.branch(slot);
                 return Some(slot);
             }
@@ -136,15 +124,18 @@ impl Writer {
         }
     }
 
-    /// Whether this value is where the branch of `slot` was written last, and the branch has room.
+    /// Whether a value that has seen `known` events of `own` is where that branch was written last,
+    /// and the branch has room for another group.
     #[inline]
-    fn continues(&self, version: &VersionVector, slot: u32) -> bool {
-        let last = self.last.get(version.branch(slot) as usize).copied();
-        let known = version.at(slot);
+    pub(crate) fn continues(&self, own: &ReplicaId, known: u64) -> bool {
+        if own.uuid() != self.uuid && !mutants::on(Mutant::CacheIgnoresWriter) {
+            return false;
+        }
+        let last = self.last.get(own.branch() as usize).copied();
         if mutants::on(Mutant::CacheIgnoresCounter) {
             return last.is_some() && known > 0;
         }
-        last == Some(known) && known < MAX_COUNTER
+        last == Some(known) && known <= MAX_COUNTER / 2
     }
 
     /// Takes the next counter of a branch that [`Writer::slot_for`] chose.

@@ -247,6 +247,7 @@ impl<S: Kind> Fragment for DotStore<S> {
         View { body: self, version }
     }
 
+    #[inline]
     fn edit(&mut self) -> S::Mut<'_> {
         S::handle(self)
     }
@@ -363,6 +364,7 @@ impl<S: Kind> Fragment for DotStore<S> {
         self.holding(dot.0).is_some()
     }
 
+    #[inline]
     fn counts(&self) -> (usize, usize) {
         (self.live_keys(), self.removals())
     }

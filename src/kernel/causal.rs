@@ -5,7 +5,7 @@ use super::changes::Applied;
 use super::context::Context;
 use super::delta::Delta;
 use super::dot_set::DotSet;
-use super::edit::{Edit, Written};
+use super::edit::Edit;
 use super::error::ApplyError;
 use super::fragment::{Fragment, Raw, Show, Visit};
 use super::incoming::{Incoming, Since, Supersedes};
@@ -78,25 +78,12 @@ impl<F: Fragment> Causal<F> {
     /// the last 2¹⁶ of them.
     #[inline]
     pub fn edit<'a, R>(&'a mut self, writer: &mut Writer, edit: impl FnOnce(F::Mut<'a>, &mut Edit<'_>) -> R) -> R {
-        self.edit_inner(writer, false, edit).0
-    }
-
-    #[inline]
-    fn edit_inner<'a, R>(
-        &'a mut self,
-        writer: &mut Writer,
-        record: bool,
-        edit: impl FnOnce(F::Mut<'a>, &mut Edit<'_>) -> R,
-    ) -> (R, Option<Written>, &'a mut Context) {
         self.collect_if_due();
         let Self { context, body } = self;
-        let mut group = Edit::new(context, writer, record);
+        let mut group = Edit::new(context, writer, None);
         let result = edit(body.edit(), &mut group);
-        let written = group.finish();
-        if !record && written.is_some() {
-            context.forget_heard();
-        }
-        (result, written, context)
+        group.close();
+        result
     }
 
     /// Writes a group, or nothing: if `edit` fails, the value and the writer are as they were before.
@@ -111,11 +98,16 @@ impl<F: Fragment> Causal<F> {
         edit: impl for<'b> FnOnce(F::Mut<'b>, &mut Edit<'_>) -> Result<R, E>,
     ) -> Result<R, E> {
         let mut copy = self.clone();
-        let (result, written, _) = copy.edit_inner(writer, false, edit);
-        match (&result, written) {
+        let Self { context, body } = &mut copy;
+        let mut group = Edit::new(context, writer, None);
+        let result = edit(body.edit(), &mut group);
+        match (&result, group.finish()) {
+            (Ok(_), _) => {
+                copy.context.forget_heard();
+                *self = copy;
+            }
             (Err(_), Some(written)) => writer.retract(written.branch, written.count),
             (Err(_), None) => {}
-            (Ok(_), _) => *self = copy,
         }
         result
     }
@@ -137,10 +129,14 @@ impl<F: Fragment> Causal<F> {
         writer: &mut Writer,
         edit: impl for<'b> FnOnce(F::Mut<'b>, &mut Edit<'_>) -> R,
     ) -> (R, Option<Operation<F>>) {
-        let (result, written, _) = self.edit_inner(writer, true, edit);
-        let operation = written.map(|written| {
-            let heard = self.context.take_heard();
-            Operation::new(&self.context.version, &self.body, &written, &heard)
+        self.collect_if_due();
+        let Self { context, body } = self;
+        let mut superseded = Vec::new();
+        let mut group = Edit::new(context, writer, Some(&mut superseded));
+        let result = edit(body.edit(), &mut group);
+        let operation = group.finish().map(|written| {
+            let heard = context.take_heard();
+            Operation::new(&context.version, body, &written, &superseded, &heard)
         });
         (result, operation)
     }
@@ -152,7 +148,7 @@ impl<F: Fragment> Causal<F> {
         edit: impl for<'b> FnOnce(F::Mut<'b>, &mut Edit<'_>) -> R,
     ) -> (R, Delta<F>) {
         let before = self.context.version.clone();
-        let (result, ..) = self.edit_inner(writer, false, edit);
+        let result = self.edit(writer, edit);
         (result, self.delta_since(&before))
     }
 
@@ -374,8 +370,13 @@ impl<F: Fragment> Causal<F> {
     fn collect_if_due(&mut self) {
         let (live, removals) = self.body.counts();
         if removals > 1024.max(live / 8) {
-            self.collect();
+            self.collect_batch();
         }
+    }
+
+    #[cold]
+    fn collect_batch(&mut self) {
+        self.collect();
     }
 
     /// Discards all stored removals and gives back every byte that is not needed. Costs O(state).

@@ -2,8 +2,8 @@ use alloc::vec::Vec;
 
 /// A growing array that never moves as a whole: segments of 2¹¹ entries.
 ///
-/// The first segments grow in small steps, so that what is reserved and not used stays below an
-/// eighth of the whole; no single push moves more than one segment.
+/// Segments grow in steps, so that what is reserved and not used stays below an eighth of the whole;
+/// no single push moves more than one segment.
 #[derive(Clone)]
 pub(crate) struct Column<E> {
     /// All full, but for the last, which is never empty.
@@ -30,6 +30,12 @@ impl<E> Column<E> {
         &self.segments[(slot >> SEGMENT_BITS) as usize][slot as usize % SEGMENT]
     }
 
+    /// The entry at a slot that may be anything.
+    #[inline]
+    pub(crate) fn try_get(&self, slot: u32) -> Option<&E> {
+        self.segments.get((slot >> SEGMENT_BITS) as usize)?.get(slot as usize % SEGMENT)
+    }
+
     #[inline]
     pub(crate) fn get_mut(&mut self, slot: u32) -> &mut E {
         &mut self.segments[(slot >> SEGMENT_BITS) as usize][slot as usize % SEGMENT]
@@ -47,15 +53,14 @@ impl<E> Column<E> {
 
     #[cold]
     fn push_grow(&mut self, entry: E) {
-        let first = self.segments.len() <= 1;
+        let step = (self.len() / 8).clamp(4, SEGMENT);
         match self.segments.last_mut() {
             Some(last) if last.len() < SEGMENT => {
-                let step = if first { (last.len() / 8).max(4) } else { SEGMENT / 8 };
                 last.reserve_exact(step.min(SEGMENT - last.len()));
                 last.push(entry);
             }
             last => {
-                let mut segment = Vec::with_capacity(if last.is_some() { SEGMENT / 8 } else { 1 });
+                let mut segment = Vec::with_capacity(if last.is_some() { step } else { 1 });
                 segment.push(entry);
                 self.segments.push(segment);
             }

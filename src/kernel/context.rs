@@ -1,6 +1,6 @@
 use alloc::vec::Vec;
 
-use crate::causality::{VersionVector, Writer};
+use crate::causality::{ReplicaId, VersionVector, Writer};
 
 /// The causal context at the root of a value: one for all of its parts.
 #[derive(Clone, Default)]
@@ -9,26 +9,42 @@ pub struct Context {
     pub(crate) version: VersionVector,
     /// Rises over every removal that is discarded, here or upstream. Never above `version`.
     pub(crate) floor: VersionVector,
-    /// The slot written under last.
-    own: Option<u32>,
+    /// The branch written under last.
+    own: Option<Own>,
     /// Slots that moved since the last write under `own`, maybe more than once: what the next
     /// operation depends on beyond the last one.
     heard: Vec<u32>,
 }
 
+/// A branch with its slot here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Own {
+    pub(crate) slot: u32,
+    pub(crate) id: ReplicaId,
+}
+
 impl Context {
-    /// The slot and branch under which `writer` continues this value.
+    /// The branch under which `writer` continues this value.
     #[inline]
-    pub(crate) fn continue_as(&mut self, writer: &mut Writer) -> (u32, u32) {
-        let slot = writer.slot_for(&mut self.version, self.own);
+    pub(crate) fn continue_as(&mut self, writer: &mut Writer) -> Own {
+        match self.own {
+            Some(own) if writer.continues(&own.id, self.version.at(own.slot)) => own,
+            _ => self.continue_elsewhere(writer),
+        }
+    }
+
+    #[cold]
+    fn continue_elsewhere(&mut self, writer: &mut Writer) -> Own {
+        let slot = writer.slot_for(&mut self.version);
         // 2^16 slots are out of reach of foreign data: that many roll-backs of one value.
         let slot = slot.expect("a value has at most 2^20 writers");
-        if self.own != Some(slot) {
-            self.own = Some(slot);
+        let own = Own { slot, id: self.version.id(slot) };
+        if self.own != Some(own) {
+            self.own = Some(own);
             self.heard.clear();
             self.heard.extend(0..self.version.counters().len() as u32);
         }
-        (slot, self.version.branch(slot))
+        own
     }
 
     /// The slots that the next operation must name as dependencies, and the list begins anew.

@@ -1,6 +1,6 @@
 use alloc::vec::Vec;
 
-use super::context::Context;
+use super::context::{Context, Own};
 use crate::causality::{Dot, PackedDot, ReplicaId, Timestamp, VersionVector, Writer};
 use crate::mutants::{self, Mutant};
 
@@ -9,12 +9,11 @@ use crate::mutants::{self, Mutant};
 pub struct Edit<'a> {
     context: &'a mut Context,
     writer: &'a mut Writer,
-    /// The slot and branch that are written under, once something was written.
-    at: Option<(u32, u32)>,
-    first: u64,
+    /// The branch that is written under, once something is written.
+    own: Option<Own>,
     count: u64,
     now: Option<Timestamp>,
-    record: Option<Vec<(PackedDot, PackedDot)>>,
+    record: Option<&'a mut Vec<(PackedDot, PackedDot)>>,
 }
 
 /// What a finished edit wrote.
@@ -23,47 +22,43 @@ pub(crate) struct Written {
     pub(crate) branch: u32,
     pub(crate) first: u64,
     pub(crate) count: u64,
-    /// New dots and the dots that they superseded, if that was asked for.
-    pub(crate) superseded: Vec<(PackedDot, PackedDot)>,
 }
 
 impl<'a> Edit<'a> {
     #[inline]
-    pub(crate) fn new(context: &'a mut Context, writer: &'a mut Writer, record: bool) -> Self {
-        Self { context, writer, at: None, first: 0, count: 0, now: None, record: record.then(Vec::new) }
+    pub(crate) fn new(
+        context: &'a mut Context,
+        writer: &'a mut Writer,
+        record: Option<&'a mut Vec<(PackedDot, PackedDot)>>,
+    ) -> Self {
+        Self { context, writer, own: None, count: 0, now: None, record }
     }
 
     /// Takes the next dot, and the version moves with it.
     #[inline]
     pub(crate) fn issue(&mut self) -> PackedDot {
-        let (slot, branch) = match self.at {
-            Some(at) => at,
-            None => self.begin(),
-        };
+        let own = self.own();
         if mutants::on(Mutant::OneDotPerGroup) && self.count > 0 {
-            return PackedDot::new(slot, self.first);
+            return PackedDot::new(own.slot, self.writer.last(own.id.branch()));
         }
-        let counter = self.writer.issue(branch);
-        self.context.version.raise(slot, counter);
+        let counter = self.writer.issue(own.id.branch());
+        self.context.version.set(own.slot, counter);
         self.count += 1;
-        PackedDot::new(slot, counter)
+        PackedDot::new(own.slot, counter)
     }
 
     #[inline]
-    fn begin(&mut self) -> (u32, u32) {
-        let (slot, branch) = self.context.continue_as(self.writer);
-        self.first = self.context.version.at(slot) + 1;
-        self.at = Some((slot, branch));
-        (slot, branch)
+    fn own(&mut self) -> Own {
+        match self.own {
+            Some(own) => own,
+            None => *self.own.insert(self.context.continue_as(self.writer)),
+        }
     }
 
     /// The slot of the branch that writes here: the key of a writer's own count.
     #[inline]
     pub(crate) fn slot(&mut self) -> u32 {
-        match self.at {
-            Some((slot, _)) => slot,
-            None => self.begin().0,
-        }
+        self.own().slot
     }
 
     /// For the mutant that forgets branches.
@@ -80,7 +75,8 @@ impl<'a> Edit<'a> {
 
     /// Whether a dot belongs to this group.
     pub(crate) fn wrote(&self, dot: PackedDot) -> bool {
-        self.at.is_some_and(|(slot, _)| slot == dot.slot() && dot.counter() >= self.first)
+        let first = |own: Own| self.context.version.at(own.slot) - self.count + 1;
+        self.own.is_some_and(|own| own.slot == dot.slot() && dot.counter() >= first(own))
     }
 
     /// The dot that the next write will take.
@@ -89,10 +85,11 @@ impl<'a> Edit<'a> {
         self.context.version.dot(slot, self.context.version.at(slot) + 1)
     }
 
-    /// The dot in its public form.
+    /// A dot that was issued here, in its public form.
     #[inline]
     pub(crate) fn dot(&self, dot: PackedDot) -> Dot {
-        self.context.version.dot(dot.slot(), dot.counter())
+        let id = self.own.map_or_else(|| self.context.version.id(dot.slot()), |own| own.id);
+        Dot::new(id, dot.counter())
     }
 
     /// The stamp of a write over `greatest`: the writer's clock, read once per group, or one more.
@@ -115,15 +112,22 @@ impl<'a> Edit<'a> {
         }
     }
 
+    /// The end of a group of which no operation is made.
+    #[inline]
+    pub(crate) fn close(self) {
+        if self.count > 0 {
+            self.context.forget_heard();
+        }
+    }
+
     /// What was written, if anything.
     pub(crate) fn finish(self) -> Option<Written> {
-        let (slot, branch) = self.at?;
-        (self.count > 0).then(|| Written {
-            slot,
-            branch,
-            first: self.first,
+        let own = self.own.filter(|_| self.count > 0)?;
+        Some(Written {
+            slot: own.slot,
+            branch: own.id.branch(),
+            first: self.context.version.at(own.slot) - self.count + 1,
             count: self.count,
-            superseded: self.record.unwrap_or_default(),
         })
     }
 }

@@ -13,91 +13,150 @@ pub(crate) struct Index {
 /// One writer's dots, in windows of counters, so that a superseded dot leaves in O(1).
 #[derive(Clone, Default)]
 struct Log {
-    /// Ordered by window, at most one for each. The last is always dense.
-    segments: Vec<Segment>,
-    /// Segments without a dot, which keep the others where they are expected.
+    /// The window that is written to. Its start is behind all others.
+    last: Dense,
+    /// Ordered by window, at most one for each.
+    older: Vec<Segment>,
+    /// Older segments without a dot, which keep the others where they are expected.
     empty: u32,
 }
 
-#[derive(Clone)]
-struct Segment {
-    /// The counter of the first dense slot. Its window is the one of the segment.
+/// A window of counters that is dense enough to be addressed by counter.
+#[derive(Clone, Default)]
+struct Dense {
+    /// The counter of the first slot.
     start: u64,
     live: u16,
-    slots: Slots,
+    /// By counter from `start`.
+    slots: Vec<u32>,
+}
+
+/// A window in which little is left, by the counter's place in it, sorted.
+#[derive(Clone)]
+struct Sparse {
+    window: u64,
+    pairs: Vec<(u8, u32)>,
 }
 
 #[derive(Clone)]
-enum Slots {
-    /// By counter from `start`.
-    Dense(Vec<u32>),
-    /// Few are left of many: by the counter's place in the window, sorted.
-    Sparse(Vec<(u8, u32)>),
+enum Segment {
+    Dense(Dense),
+    Sparse(Sparse),
 }
 
 /// How many counters a window spans.
 const SPAN: usize = 256;
 /// A dense segment that falls below this becomes sparse, a sparse one of twice as many dense.
-const SPARSE_BELOW: u16 = 24;
+const SPARSE_BELOW: usize = 24;
 const HOLE: u32 = u32::MAX;
 
+#[inline]
 const fn window(counter: u64) -> u64 {
     counter / SPAN as u64
 }
 
-impl Segment {
-    fn with(counter: u64, slot: u32, capacity: usize) -> Self {
-        let mut slots = Vec::with_capacity(capacity);
-        slots.push(slot);
-        Self { start: counter, slots: Slots::Dense(slots), live: 1 }
+impl Dense {
+    /// Holds this one dot from now on.
+    #[inline]
+    fn restart(&mut self, counter: u64, slot: u32) {
+        self.slots.clear();
+        self.slots.push(slot);
+        (self.start, self.live) = (counter, 1);
     }
 
     #[inline]
     fn get(&self, counter: u64) -> Option<u32> {
-        match &self.slots {
-            Slots::Dense(slots) => {
-                let at = counter.checked_sub(self.start)? as usize;
-                slots.get(at).copied().filter(|&slot| slot != HOLE)
-            }
-            Slots::Sparse(pairs) => {
-                let found = pairs.binary_search_by_key(&(counter as u8), |&(at, _)| at);
-                found.ok().map(|found| pairs[found].1)
-            }
-        }
+        let at = counter.checked_sub(self.start)? as usize;
+        self.slots.get(at).copied().filter(|&slot| slot != HOLE)
     }
 
     /// The counter is in the window.
     #[inline]
     fn set(&mut self, counter: u64, slot: u32) {
-        match &mut self.slots {
-            Slots::Dense(slots) if counter >= self.start => {
-                let at = (counter - self.start) as usize;
-                if at < slots.len() {
-                    self.live += u16::from(slots[at] == HOLE);
-                    slots[at] = slot;
-                    return;
-                }
-                if at == slots.len() && at == slots.capacity() && at >= 16 {
-                    // Most likely the window fills up.
-                    slots.reserve_exact(at.min(SPAN - at));
-                }
-                slots.resize(at, HOLE);
-                slots.push(slot);
-                self.live += 1;
+        let at = counter.wrapping_sub(self.start) as usize;
+        if at == self.slots.len() && at < self.slots.capacity() {
+            self.slots.push(slot);
+            self.live += 1;
+        } else {
+            self.set_elsewhere(counter, slot);
+        }
+    }
+
+    fn set_elsewhere(&mut self, counter: u64, slot: u32) {
+        if counter < self.start {
+            let gap = (self.start - counter) as usize;
+            self.slots.splice(0..0, core::iter::repeat_n(HOLE, gap));
+            self.start = counter;
+        }
+        let at = (counter - self.start) as usize;
+        if at >= self.slots.len() {
+            if at >= 16 && at >= self.slots.capacity() {
+                // Most likely the window fills up.
+                let target = (2 * at).min(SPAN);
+                self.slots.reserve_exact(target.max(at + 1) - self.slots.len());
             }
-            Slots::Dense(slots) => {
-                let gap = (self.start - counter) as usize;
-                slots.splice(0..0, core::iter::repeat_n(HOLE, gap));
-                slots[0] = slot;
-                self.start = counter;
-                self.live += 1;
+            self.slots.resize(at + 1, HOLE);
+        }
+        self.live += u16::from(self.slots[at] == HOLE);
+        self.slots[at] = slot;
+    }
+
+    #[inline]
+    fn remove(&mut self, counter: u64) {
+        if let Some(slot) = self.slots.get_mut(counter.wrapping_sub(self.start) as usize)
+            && *slot != HOLE
+        {
+            *slot = HOLE;
+            self.live -= 1;
+        }
+    }
+
+    #[inline]
+    fn visit(&self, from: u64, visit: &mut impl FnMut(u64, u32)) {
+        let skip = (from.saturating_sub(self.start) as usize).min(self.slots.len());
+        for (counter, &slot) in (self.start + skip as u64..).zip(&self.slots[skip..]) {
+            if slot != HOLE {
+                visit(counter, slot);
             }
-            Slots::Sparse(pairs) => match pairs.binary_search_by_key(&(counter as u8), |&(at, _)| at) {
-                Ok(found) => pairs[found].1 = slot,
+        }
+    }
+}
+
+impl Segment {
+    #[inline]
+    fn window(&self) -> u64 {
+        match self {
+            Self::Dense(dense) => window(dense.start),
+            Self::Sparse(sparse) => sparse.window,
+        }
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        match self {
+            Self::Dense(dense) => usize::from(dense.live),
+            Self::Sparse(sparse) => sparse.pairs.len(),
+        }
+    }
+
+    fn get(&self, counter: u64) -> Option<u32> {
+        match self {
+            Self::Dense(dense) => dense.get(counter),
+            Self::Sparse(sparse) => {
+                let found = sparse.pairs.binary_search_by_key(&(counter as u8), |&(at, _)| at);
+                found.ok().map(|found| sparse.pairs[found].1)
+            }
+        }
+    }
+
+    fn set(&mut self, counter: u64, slot: u32) {
+        match self {
+            Self::Dense(dense) => dense.set(counter, slot),
+            Self::Sparse(sparse) => match sparse.pairs.binary_search_by_key(&(counter as u8), |&(at, _)| at) {
+                Ok(found) => sparse.pairs[found].1 = slot,
                 Err(place) => {
-                    pairs.insert(place, (counter as u8, slot));
-                    self.live += 1;
-                    if self.live > 2 * SPARSE_BELOW {
+                    sparse.pairs.insert(place, (counter as u8, slot));
+                    if sparse.pairs.len() > 2 * SPARSE_BELOW {
                         self.fill_up();
                     }
                 }
@@ -107,20 +166,11 @@ impl Segment {
 
     #[inline]
     fn remove(&mut self, counter: u64) {
-        match &mut self.slots {
-            Slots::Dense(slots) => {
-                let at = counter.checked_sub(self.start).map(|at| at as usize);
-                if let Some(slot) = at.and_then(|at| slots.get_mut(at))
-                    && *slot != HOLE
-                {
-                    *slot = HOLE;
-                    self.live -= 1;
-                }
-            }
-            Slots::Sparse(pairs) => {
-                if let Ok(found) = pairs.binary_search_by_key(&(counter as u8), |&(at, _)| at) {
-                    pairs.remove(found);
-                    self.live -= 1;
+        match self {
+            Self::Dense(dense) => dense.remove(counter),
+            Self::Sparse(sparse) => {
+                if let Ok(found) = sparse.pairs.binary_search_by_key(&(counter as u8), |&(at, _)| at) {
+                    sparse.pairs.remove(found);
                 }
             }
         }
@@ -129,33 +179,25 @@ impl Segment {
     /// Gives back the room of what has left.
     #[cold]
     fn thin_out(&mut self) {
-        let mut pairs = Vec::with_capacity(usize::from(self.live));
+        let mut pairs = Vec::with_capacity(self.len());
         self.visit(0, &mut |counter, slot| pairs.push((counter as u8, slot)));
-        self.slots = Slots::Sparse(pairs);
+        *self = Self::Sparse(Sparse { window: self.window(), pairs });
     }
 
     #[cold]
     fn fill_up(&mut self) {
-        let mut slots = alloc::vec![HOLE; SPAN];
-        self.visit(0, &mut |counter, slot| slots[counter as usize % SPAN] = slot);
-        self.start = window(self.start) * SPAN as u64;
-        self.slots = Slots::Dense(slots);
+        let mut dense = Dense { start: self.window() * SPAN as u64, live: 0, slots: Vec::with_capacity(SPAN) };
+        self.visit(0, &mut |counter, slot| dense.set(counter, slot));
+        *self = Self::Dense(dense);
     }
 
     #[inline]
     fn visit(&self, from: u64, visit: &mut impl FnMut(u64, u32)) {
-        match &self.slots {
-            Slots::Dense(slots) => {
-                let skip = (from.saturating_sub(self.start) as usize).min(slots.len());
-                for (counter, &slot) in (self.start + skip as u64..).zip(&slots[skip..]) {
-                    if slot != HOLE {
-                        visit(counter, slot);
-                    }
-                }
-            }
-            Slots::Sparse(pairs) => {
-                let base = window(self.start) * SPAN as u64;
-                for &(at, slot) in pairs {
+        match self {
+            Self::Dense(dense) => dense.visit(from, visit),
+            Self::Sparse(sparse) => {
+                let base = sparse.window * SPAN as u64;
+                for &(at, slot) in &sparse.pairs {
                     if base + u64::from(at) >= from {
                         visit(base + u64::from(at), slot);
                     }
@@ -166,124 +208,162 @@ impl Segment {
 }
 
 impl Log {
-    /// The segment of the counter's window, or where it would be.
+    /// The older segment of the counter's window, or where it would be.
     #[inline]
     fn locate(&self, counter: u64) -> Result<usize, usize> {
-        let window_at = |at: usize| window(self.segments[at].start);
-        let (Some(last), wanted) = (self.segments.len().checked_sub(1), window(counter)) else { return Err(0) };
-        if wanted >= window_at(last) {
-            return if wanted == window_at(last) { Ok(last) } else { Err(last + 1) };
-        }
+        let Some(first) = self.older.first() else { return Err(0) };
+        let wanted = window(counter);
         // Where no window was left out, this is the place.
-        let guess = wanted.saturating_sub(window_at(0)) as usize;
-        if guess < last && window_at(guess) == wanted {
+        let guess = wanted.wrapping_sub(first.window()) as usize;
+        if self.older.get(guess).is_some_and(|segment| segment.window() == wanted) {
             return Ok(guess);
         }
-        self.segments.binary_search_by_key(&wanted, |segment| window(segment.start))
+        self.older.binary_search_by_key(&wanted, Segment::window)
+    }
+
+    fn get(&self, counter: u64) -> Option<u32> {
+        if window(counter) == window(self.last.start) {
+            return self.last.get(counter);
+        }
+        self.older[self.locate(counter).ok()?].get(counter)
     }
 
     #[inline]
     fn set(&mut self, counter: u64, slot: u32) {
-        match self.locate(counter) {
-            Ok(at) => {
-                let last = at + 1 == self.segments.len();
-                let segment = &mut self.segments[at];
-                if segment.live > 0 {
-                    segment.set(counter, slot);
-                } else if last && let Slots::Dense(slots) = &mut segment.slots {
-                    // Everything here was superseded: start again from this dot.
-                    slots.clear();
-                    slots.push(slot);
-                    (segment.start, segment.live) = (counter, 1);
-                } else {
-                    segment.set(counter, slot);
-                    self.empty -= 1;
+        if self.last.live > 0 && window(counter) == window(self.last.start) {
+            self.last.set(counter, slot);
+        } else {
+            self.set_elsewhere(counter, slot);
+        }
+    }
+
+    fn set_elsewhere(&mut self, counter: u64, slot: u32) {
+        let unused = self.last.live == 0;
+        if window(counter) < window(self.last.start) && !(unused && self.older.is_empty()) {
+            match self.locate(counter) {
+                Ok(at) => {
+                    self.empty -= u32::from(self.older[at].len() == 0);
+                    self.older[at].set(counter, slot);
+                }
+                Err(at) => {
+                    let mut dense = Dense::default();
+                    dense.restart(counter, slot);
+                    self.older.insert(at, Segment::Dense(dense));
                 }
             }
-            Err(at) if at == self.segments.len() => self.push(counter, slot),
-            Err(at) => self.segments.insert(at, Segment::with(counter, slot, 1)),
+        } else if unused {
+            // Everything here was superseded: start again from this dot.
+            self.last.restart(counter, slot);
+        } else {
+            self.push(counter, slot);
         }
     }
 
     /// Opens a window behind all others.
-    #[cold]
     fn push(&mut self, counter: u64, slot: u32) {
-        let Some(last) = self.segments.last_mut() else {
-            self.segments.push(Segment::with(counter, slot, 1));
-            return;
-        };
-        if last.live == 0 {
-            *last = Segment::with(counter, slot, 1);
-            return;
-        }
         // A writer in full swing gets a whole window at once.
-        let capacity = if usize::from(last.live) >= SPAN / 4 { SPAN } else { 1 };
-        if last.live < SPARSE_BELOW {
-            last.thin_out();
+        let capacity = if usize::from(self.last.live) >= SPAN / 4 { SPAN } else { 1 };
+        let mut fresh = Dense { slots: Vec::with_capacity(capacity), ..Dense::default() };
+        fresh.restart(counter, slot);
+        let mut full = Segment::Dense(core::mem::replace(&mut self.last, fresh));
+        if full.len() < SPARSE_BELOW {
+            full.thin_out();
         }
-        self.segments.push(Segment::with(counter, slot, capacity));
+        self.older.push(full);
     }
 
     #[inline]
     fn remove(&mut self, counter: u64) {
+        if window(counter) == window(self.last.start) {
+            return self.last.remove(counter);
+        }
         let Ok(at) = self.locate(counter) else { return };
-        let last = at + 1 == self.segments.len();
-        let segment = &mut self.segments[at];
-        let before = segment.live;
+        let segment = &mut self.older[at];
+        let before = segment.len();
         segment.remove(counter);
-        if segment.live < SPARSE_BELOW && !last && segment.live < before {
+        if before > segment.len() && segment.len() < SPARSE_BELOW {
             self.thin_out(at);
         }
     }
 
     #[cold]
     fn thin_out(&mut self, at: usize) {
-        let segment = &mut self.segments[at];
-        if segment.live > 0 {
-            if matches!(&segment.slots, Slots::Dense(slots) if slots.len() > SPAN / 4) {
+        let segment = &mut self.older[at];
+        if segment.len() > 0 {
+            if matches!(&segment, Segment::Dense(dense) if dense.slots.len() > SPAN / 4) {
                 segment.thin_out();
             }
             return;
         }
-        segment.slots = Slots::Sparse(Vec::new());
+        segment.thin_out();
         self.empty += 1;
-        if self.empty as usize > self.segments.len() / 2 {
-            let last = self.segments.pop();
-            self.segments.retain(|segment| segment.live > 0);
-            self.segments.extend(last);
+        if self.empty as usize > self.older.len() / 2 {
+            self.older.retain(|segment| segment.len() > 0);
             self.empty = 0;
+        }
+    }
+
+    /// One dot takes the place of another of the same entry.
+    #[inline]
+    fn replace(&mut self, old: u64, new: u64, slot: u32) {
+        if self.last.start == old && self.last.slots.len() == 1 && self.last.live == 1 {
+            // The only recent dot, as in a counter.
+            self.last.start = new;
+        } else {
+            self.remove(old);
+            self.set(new, slot);
         }
     }
 
     #[inline]
     fn visit_after(&self, counter: u64, visit: &mut impl FnMut(u64, u32)) {
-        let (Ok(first) | Err(first)) = self.locate(counter + 1);
-        for segment in &self.segments[first..] {
-            segment.visit(counter + 1, visit);
+        if window(counter + 1) < window(self.last.start) {
+            let (Ok(first) | Err(first)) = self.locate(counter + 1);
+            for segment in &self.older[first..] {
+                segment.visit(counter + 1, visit);
+            }
         }
+        self.last.visit(counter + 1, visit);
     }
 }
 
 impl Index {
     /// The slot of the entry that holds this dot.
     pub(crate) fn get(&self, writer: u32, counter: u64) -> Option<u32> {
-        let log = self.logs.get(writer as usize)?;
-        log.segments[log.locate(counter).ok()?].get(counter)
+        self.logs.get(writer as usize)?.get(counter)
     }
 
     /// Enters a dot, or says where its entry is now.
     #[inline]
     pub(crate) fn set(&mut self, writer: u32, counter: u64, slot: u32) {
         if writer as usize >= self.logs.len() {
-            self.logs.resize_with(writer as usize + 1, Log::default);
+            self.add_writer(writer);
         }
         self.logs[writer as usize].set(counter, slot);
+    }
+
+    #[cold]
+    fn add_writer(&mut self, writer: u32) {
+        self.logs.resize_with(writer as usize + 1, Log::default);
     }
 
     #[inline]
     pub(crate) fn remove(&mut self, writer: u32, counter: u64) {
         if let Some(log) = self.logs.get_mut(writer as usize) {
             log.remove(counter);
+        }
+    }
+
+    /// A dot of an entry supersedes another, which may be of the same writer.
+    #[inline]
+    pub(crate) fn replace(&mut self, old: (u32, u64), new: (u32, u64), slot: u32) {
+        if old.0 == new.0
+            && let Some(log) = self.logs.get_mut(new.0 as usize)
+        {
+            log.replace(old.1, new.1, slot);
+        } else {
+            self.remove(old.0, old.1);
+            self.set(new.0, new.1, slot);
         }
     }
 
@@ -319,6 +399,12 @@ mod tests {
                         index.set(0, next, next as u32 ^ 5);
                         map.insert(next, next as u32 ^ 5);
                     }
+                    5 if round % 4 == 1 && map.contains_key(&next) && random(2) == 0 => {
+                        let slot = map.remove(&next).unwrap();
+                        index.replace((0, next), (0, next + 1), slot);
+                        next += 1;
+                        map.insert(next, slot);
+                    }
                     5 if round % 2 == 0 => {
                         let late = random(next) + 1;
                         index.set(0, late, late as u32);
@@ -345,7 +431,7 @@ mod tests {
                 assert!(map.range(after + 1..).map(|(&c, &s)| (c, s)).eq(seen));
             }
             let log = &index.logs[0];
-            assert!(log.segments.len() <= 2 * map.len() + 2, "{} for {}", log.segments.len(), map.len());
+            assert!(log.older.len() <= 2 * map.len() + 2, "{} for {}", log.older.len(), map.len());
         }
     }
 }

@@ -103,13 +103,13 @@ pub trait Lookup<K>: Default + Clone + Send + Sync {
 /// The keys of the entries.
 #[doc(hidden)]
 pub trait Keys<K> {
-    /// The key at a slot.
-    fn key(&self, slot: u32) -> &K;
+    /// The key at a slot, or `None` if there is none.
+    fn key(&self, slot: u32) -> Option<&K>;
 }
 
 impl<K> Keys<K> for Vec<K> {
-    fn key(&self, slot: u32) -> &K {
-        &self[slot as usize]
+    fn key(&self, slot: u32) -> Option<&K> {
+        self.get(slot as usize)
     }
 }
 
@@ -297,7 +297,7 @@ impl HashLookup {
     where
         Q: Hash + Equivalent<T> + ?Sized,
     {
-        self.table.find(self.hasher.hash_one(key), |slot| key.equivalent(&keys.key(slot).0))
+        self.table.find(self.hasher.hash_one(key), |slot| keys.key(slot).is_some_and(|found| key.equivalent(&found.0)))
     }
 }
 
@@ -332,13 +332,13 @@ impl<T: Data + Hash> Lookup<Hashed<T>> for HashLookup {
     #[inline]
     fn find(&self, key: &Hashed<T>, keys: &impl Keys<Hashed<T>>) -> Result<u32, Vacant> {
         let hash = self.hasher.hash_one(&key.0);
-        self.table.find(hash, |slot| keys.key(slot).0 == key.0).ok_or(Vacant(hash))
+        self.table.find(hash, |slot| keys.key(slot) == Some(key)).ok_or(Vacant(hash))
     }
 
     #[inline]
     fn insert(&mut self, vacant: Vacant, slot: u32, keys: &impl Keys<Hashed<T>>) {
         let Self { table, hasher } = self;
-        table.insert(vacant.0, slot, |slot| hasher.hash_one(&keys.key(slot).0));
+        table.insert(vacant.0, slot, |slot| keys.key(slot).map_or(0, |key| hasher.hash_one(&key.0)));
     }
 
     fn remove(&mut self, key: &Hashed<T>, slot: u32) {

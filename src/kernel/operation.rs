@@ -26,7 +26,13 @@ pub struct Operation<F: Fragment> {
 
 impl<F: Fragment> Operation<F> {
     /// The group that was just written to a value with this version and body.
-    pub(crate) fn new(version: &VersionVector, body: &F, written: &Written, heard: &[u32]) -> Self {
+    pub(crate) fn new(
+        version: &VersionVector,
+        body: &F,
+        written: &Written,
+        superseded: &[(PackedDot, PackedDot)],
+        heard: &[u32],
+    ) -> Self {
         let mut counters = alloc::vec![0; version.slots()];
         for &slot in heard {
             if slot != written.slot {
@@ -42,7 +48,7 @@ impl<F: Fragment> Operation<F> {
             writer: written.slot,
             first: written.first,
             count: written.count,
-            superseded: superseded_outside(written),
+            superseded: superseded_outside(written, superseded),
         }
     }
 
@@ -81,11 +87,11 @@ impl<F: Fragment> Operation<F> {
 }
 
 /// What a group supersedes of what was there before it.
-fn superseded_outside(written: &Written) -> DotSet {
+fn superseded_outside(written: &Written, superseded: &[(PackedDot, PackedDot)]) -> DotSet {
     let within = |dot: PackedDot| dot.slot() == written.slot && dot.counter() >= written.first;
     // An event of the group that another one superseded passes on what it had superseded itself: all
     // of that is in the list, too, since the list names every pair.
-    let dots = written.superseded.iter().map(|&(_, old)| old);
+    let dots = superseded.iter().map(|&(_, old)| old);
     DotSet::from_dots(dots.filter(|&dot| !within(dot)).collect())
 }
 

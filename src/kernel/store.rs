@@ -81,8 +81,8 @@ impl<S: Kind> Default for DotStore<S> {
 
 impl<S: Kind> Keys<S::Key> for Column<Entry<S>> {
     #[inline]
-    fn key(&self, slot: u32) -> &S::Key {
-        &self.get(slot).key
+    fn key(&self, slot: u32) -> Option<&S::Key> {
+        Some(&self.try_get(slot)?.key)
     }
 }
 
@@ -269,29 +269,24 @@ impl<S: Kind> DotStore<S> {
         value: Option<S::Value>,
         mut superseded: impl FnMut(PackedDot),
     ) {
-        let entry = self.entries.get_mut(slot);
-        let was_live = match entry.cell.state() {
-            State::Live(old) => {
-                self.index.remove(old.slot(), old.counter());
-                superseded(old);
-                true
-            }
-            State::Removed(old) => {
-                self.index.remove(old.slot(), old.counter());
-                superseded(old);
-                self.removals -= 1;
-                false
-            }
-            State::Many(number) => self.clear_siblings(number, &mut superseded),
-        };
         let live = value.is_some();
         let entry = self.entries.get_mut(slot);
-        entry.cell = Cell::of(dot, live);
-        match value {
-            Some(value) => entry.place = value.into_place(),
-            None => entry.place = Default::default(),
-        }
-        self.index.set(dot.slot(), dot.counter(), slot);
+        let before = mem::replace(&mut entry.cell, Cell::of(dot, live)).state();
+        entry.place = value.map_or_else(Default::default, Payload::into_place);
+        let was_live = match before {
+            State::Live(old) | State::Removed(old) => {
+                self.index.replace((old.slot(), old.counter()), (dot.slot(), dot.counter()), slot);
+                superseded(old);
+                let was_live = matches!(before, State::Live(_));
+                self.removals -= usize::from(!was_live);
+                was_live
+            }
+            State::Many(number) => {
+                let was_live = self.clear_siblings(number, &mut superseded);
+                self.index.set(dot.slot(), dot.counter(), slot);
+                was_live
+            }
+        };
         self.live = self.live + usize::from(live) - usize::from(was_live);
         self.note_removals(slot, usize::from(!live));
     }

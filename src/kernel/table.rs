@@ -34,36 +34,55 @@ const DEPTH_MAX: u32 = 24;
 struct Shard {
     /// A power of two.
     lines: Vec<Line>,
-    /// Lanes that are not empty.
+    /// Lanes that are not empty, and how many may be: nine tenths, so that some line always has an
+    /// empty lane.
     used: u32,
+    capacity: u32,
     /// Lanes that hold an entry.
     live: u32,
     /// How many top bits of the hash all entries have in common.
     depth: u32,
-    /// How many low bits of a lane are the slot.
-    slot_bits: u32,
+    /// Which low bits of a lane are the slot; the others are of the hash.
+    slot_mask: u32,
+}
+
+/// The lanes that are `tag` above the slot, or-ed together: mostly it is one, and so this is it.
+#[inline(always)]
+fn tagged(lanes: &[u32; LANES], tag_mask: u32, tag: u32) -> u32 {
+    // Simple enough for the compiler to compare all lanes at once, here and below.
+    lanes.iter().fold(0, |found, &lane| found | if lane & tag_mask == tag { lane } else { 0 })
+}
+
+/// How many lanes of a line that is not full are filled.
+#[inline]
+fn filled(lanes: &[u32; LANES]) -> usize {
+    let mut at = 0;
+    for step in [8, 4, 2, 1] {
+        at += if lanes[at + step - 1] != EMPTY { step } else { 0 };
+    }
+    at
+}
+
+/// The lanes that are `value` under `mask`, as bits.
+#[inline]
+fn matching(lanes: &[u32; LANES], mask: u32, value: u32) -> u32 {
+    let mut hits = 0;
+    for (lane, &entry) in lanes.iter().enumerate() {
+        hits |= u32::from(entry & mask == value) << lane;
+    }
+    hits
 }
 
 impl Shard {
-    fn new(lines: usize, depth: u32, slot_bits: u32) -> Self {
-        Self { lines: alloc::vec![Line([EMPTY; LANES]); lines], used: 0, live: 0, depth, slot_bits }
-    }
-
-    /// Nine tenths, so that some line always has an empty lane.
-    #[inline]
-    fn is_full(&self) -> bool {
-        self.used as usize * 10 >= self.lines.len() * LANES * 9
-    }
-
-    #[inline]
-    fn slot_mask(&self) -> u32 {
-        u32::MAX >> (32 - self.slot_bits)
+    fn new(lines: usize, depth: u32, slot_mask: u32) -> Self {
+        let capacity = (lines * LANES * 9 / 10) as u32;
+        Self { lines: alloc::vec![Line([EMPTY; LANES]); lines], used: 0, capacity, live: 0, depth, slot_mask }
     }
 
     /// The hash bits in a lane, in place.
     #[inline]
     fn tag(&self, hash: u64) -> u32 {
-        ((hash as u32 as u64) << self.slot_bits) as u32
+        hash as u32 & !self.slot_mask
     }
 
     #[inline]
@@ -71,16 +90,27 @@ impl Shard {
         (hash >> 32) as usize & (self.lines.len() - 1)
     }
 
-    #[inline]
+    #[inline(always)]
     fn find(&self, hash: u64, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
-        let (tag, slot_mask) = (self.tag(hash), self.slot_mask());
+        let line = &self.lines[self.home(hash)].0;
+        let found = tagged(line, !self.slot_mask, self.tag(hash)) & self.slot_mask;
+        if found >= OFFSET && is(found - OFFSET) {
+            return Some(found - OFFSET);
+        }
+        if found == EMPTY && line[LANES - 1] == EMPTY {
+            return None;
+        }
+        self.find_further(hash, is)
+    }
+
+    /// Several lanes with the same tag, another key with the same tag, or a line that overflowed.
+    #[inline(never)]
+    fn find_further(&self, hash: u64, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
+        let (tag, slot_mask) = (self.tag(hash), self.slot_mask);
         let mut at = self.home(hash);
         loop {
             let line = &self.lines[at].0;
-            let mut hits = 0u32;
-            for (lane, &entry) in line.iter().enumerate() {
-                hits |= u32::from((entry ^ tag) & !slot_mask == 0) << lane;
-            }
+            let mut hits = matching(line, !slot_mask, tag);
             while hits != 0 {
                 let entry = line[hits.trailing_zeros() as usize % LANES] & slot_mask;
                 if entry >= OFFSET && is(entry - OFFSET) {
@@ -101,8 +131,9 @@ impl Shard {
         let mut at = self.home(hash);
         loop {
             let line = &self.lines[at].0;
-            if let Some(lane) = line.iter().position(|&lane| lane == entry) {
-                return Some((at, lane));
+            let hits = matching(line, u32::MAX, entry);
+            if hits != 0 {
+                return Some((at, hits.trailing_zeros() as usize));
             }
             if line[LANES - 1] == EMPTY {
                 return None;
@@ -119,8 +150,7 @@ impl Shard {
             let mask = self.lines.len() - 1;
             let line = &mut self.lines[at].0;
             if line[LANES - 1] == EMPTY {
-                let lane = line.iter().position(|&lane| lane == EMPTY).unwrap_or(LANES - 1);
-                line[lane] = entry;
+                line[filled(line)] = entry;
                 self.used += 1;
                 self.live += 1;
                 return;
@@ -141,7 +171,7 @@ impl Shard {
         let line = &mut self.lines[at].0;
         self.live -= 1;
         if line[LANES - 1] == EMPTY {
-            let last = line.iter().rposition(|&lane| lane != EMPTY).unwrap_or(lane);
+            let last = filled(line) - 1;
             line[lane] = line[last];
             line[last] = EMPTY;
             self.used -= 1;
@@ -150,17 +180,63 @@ impl Shard {
         }
     }
 
-    fn slots(&self) -> impl Iterator<Item = u32> {
-        let mask = self.slot_mask();
-        let entries = self.lines.iter().flat_map(|line| line.0).map(move |lane| lane & mask);
-        entries.filter(|&entry| entry >= OFFSET).map(|entry| entry - OFFSET)
+    /// Distributes all entries over two runs of lines, each as many as here, by what `side` says of
+    /// their hash. Returns those that had spilled out of their home line, to be inserted anew.
+    fn distribute(
+        &self,
+        hash_of: &impl Fn(u32) -> u64,
+        side: impl Fn(u64) -> usize,
+        sides: [&mut [Line]; 2],
+        slot_mask: u32,
+    ) -> Vec<(u64, u32)> {
+        let mut spilled = Vec::new();
+        let [low, high] = sides;
+        let mask = self.lines.len() - 1;
+        for (at, line) in self.lines.iter().enumerate() {
+            // A pass of its own, so that the keys, which are anywhere in memory, are fetched side by side.
+            let mut hashes = [0; LANES];
+            for (hash, &lane) in hashes.iter_mut().zip(&line.0) {
+                let entry = lane & self.slot_mask;
+                if entry >= OFFSET {
+                    *hash = hash_of(entry - OFFSET);
+                }
+            }
+            // Nothing else fills these lines directly: all of their entries were here.
+            let (mut in_low, mut in_high) = (0, 0);
+            for (&hash, &lane) in hashes.iter().zip(&line.0) {
+                let entry = lane & self.slot_mask;
+                if entry < OFFSET {
+                    continue;
+                }
+                if (hash >> 32) as usize & mask != at {
+                    spilled.push((hash, entry - OFFSET));
+                    continue;
+                }
+                let lane = hash as u32 & !slot_mask | entry;
+                if side(hash) == 0 {
+                    low[at].0[in_low % LANES] = lane;
+                    in_low += 1;
+                } else {
+                    high[at].0[in_high % LANES] = lane;
+                    in_high += 1;
+                }
+            }
+        }
+        spilled
+    }
+
+    /// Takes over lines that were filled from elsewhere.
+    fn recount(&mut self) {
+        self.used = self.lines.iter().map(|line| line.0.iter().filter(|&&lane| lane != EMPTY).count() as u32).sum();
+        self.live = self.used;
     }
 }
 
-/// How many bits to give to slots up to `slot`. Rare steps, since each rebuilds the shard.
-fn slot_bits_for(slot: u32) -> u32 {
+/// The bits for slots up to `slot`. Rare steps, since each rebuilds the shard.
+fn slot_mask_for(slot: u32) -> u32 {
     let needed = u32::BITS - (slot + OFFSET).leading_zeros();
-    if needed <= 24 { needed.next_multiple_of(4).max(12) } else { needed.next_multiple_of(2) }
+    let bits = if needed <= 24 { needed.next_multiple_of(4).max(12) } else { needed.next_multiple_of(2) };
+    u32::MAX >> (u32::BITS - bits)
 }
 
 impl Table {
@@ -173,7 +249,7 @@ impl Table {
         ((hash >> 1) >> (63 - self.depth)) as usize
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&self, hash: u64, is: impl FnMut(u32) -> bool) -> Option<u32> {
         let shard = *self.directory.get(self.directory_index(hash))?;
         self.shards[shard as usize].find(hash, is)
@@ -184,31 +260,33 @@ impl Table {
     pub(crate) fn insert(&mut self, hash: u64, slot: u32, hash_of: impl Fn(u32) -> u64) {
         if self.directory.is_empty() {
             self.directory.push(0);
-            self.shards.push(Shard::new(1, 0, slot_bits_for(slot)));
+            self.shards.push(Shard::new(1, 0, slot_mask_for(slot)));
         }
         loop {
             let at = self.directory[self.directory_index(hash)] as usize;
             let shard = &mut self.shards[at];
-            if !shard.is_full() && slot <= shard.slot_mask() - OFFSET {
+            if shard.used < shard.capacity && slot <= shard.slot_mask - OFFSET {
                 shard.insert(hash, slot);
                 return;
             }
-            self.make_room(at, slot, &hash_of);
+            self.make_room(at, hash, slot, &hash_of);
         }
     }
 
     #[cold]
-    fn make_room(&mut self, at: usize, slot: u32, hash_of: &impl Fn(u32) -> u64) {
+    fn make_room(&mut self, at: usize, hash: u64, slot: u32, hash_of: &impl Fn(u32) -> u64) {
         let shard = &self.shards[at];
-        let slot_bits = slot_bits_for(slot).max(shard.slot_bits);
+        let slot_mask = slot_mask_for(slot).max(shard.slot_mask);
         let lines = shard.lines.len();
         let crowded = shard.live as usize * 4 > lines * LANES * 3;
-        let mut old = core::mem::replace(&mut self.shards[at], Shard::new(0, 0, slot_bits));
+        let mut old = core::mem::replace(&mut self.shards[at], Shard::new(0, 0, slot_mask));
         if !crowded || lines < LINES_MAX || old.depth >= DEPTH_MAX {
-            let mut shard = Shard::new(if crowded { 2 * lines } else { lines }, old.depth, slot_bits);
-            for slot in old.slots() {
-                shard.insert(hash_of(slot), slot);
-            }
+            let mut shard = Shard::new(if crowded { 2 * lines } else { lines }, old.depth, slot_mask);
+            let (low, high) = shard.lines.split_at_mut(lines);
+            let side = |hash: u64| usize::from(crowded && (hash >> 32) as usize & lines != 0);
+            let spilled = old.distribute(hash_of, side, [low, high], slot_mask);
+            shard.recount();
+            spilled.into_iter().for_each(|(hash, slot)| shard.insert(hash, slot));
             self.shards[at] = shard;
             return;
         }
@@ -217,21 +295,21 @@ impl Table {
             self.depth += 1;
         }
         old.depth += 1;
-        let mut halves = [(); 2].map(|()| Shard::new(LINES_MAX, old.depth, slot_bits));
-        let mut sample = 0;
-        for slot in old.slots() {
-            let hash = hash_of(slot);
-            sample = hash;
-            let half = &mut halves[(hash >> (64 - old.depth)) as usize & 1];
-            half.insert(hash, slot);
+        let depth = old.depth;
+        let [mut low, mut high] = [(); 2].map(|()| Shard::new(lines, depth, slot_mask));
+        let side = |hash: u64| (hash >> (64 - depth)) as usize & 1;
+        let spilled = old.distribute(hash_of, side, [&mut low.lines, &mut high.lines], slot_mask);
+        low.recount();
+        high.recount();
+        for (hash, slot) in spilled {
+            if side(hash) == 0 { &mut low } else { &mut high }.insert(hash, slot);
         }
-        let [low, high] = halves;
         let new = self.shards.len() as u32;
         self.shards[at] = low;
         self.shards.push(high);
         // The directory entries of the old shard are those that share its prefix; half of them move.
-        let prefix = ((sample >> 1) >> (64 - old.depth)) << 1;
-        let width = self.depth - old.depth;
+        let prefix = ((hash >> 1) >> (64 - depth)) << 1;
+        let width = self.depth - depth;
         let first = (((prefix | 1) as usize) << width)..((prefix as usize + 2) << width);
         self.directory[first].fill(new);
     }
@@ -294,8 +372,8 @@ mod tests {
                 }
             }
             for (slot, &key) in keys.iter().enumerate() {
-                assert_eq!(table.find(hash(key), |at| keys[at as usize] == key), Some(slot as u32));
-                assert_eq!(table.find(hash(key + 1), |at| keys[at as usize] == key + 1), None);
+                assert_eq!(table.find(hash(key), |at| keys.get(at as usize) == Some(&key)), Some(slot as u32));
+                assert_eq!(table.find(hash(key + 1), |at| keys.get(at as usize) == Some(&(key + 1))), None);
             }
             let live: u32 = table.shards.iter().map(|shard| shard.live).sum();
             assert_eq!(live as usize, keys.len());

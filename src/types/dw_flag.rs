@@ -37,6 +37,7 @@ impl Kind for DisableWins {
     const NAME: &'static str = "DwFlag";
     type Mut<'a> = DwFlagMut<'a>;
 
+    #[inline]
     fn handle(store: &mut DotStore<Self>) -> DwFlagMut<'_> {
         DwFlagMut(store)
     }

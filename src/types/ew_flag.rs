@@ -39,6 +39,7 @@ impl Kind for EnableWins {
     const NAME: &'static str = "EwFlag";
     type Mut<'a> = EwFlagMut<'a>;
 
+    #[inline]
     fn handle(store: &mut DotStore<Self>) -> EwFlagMut<'_> {
         EwFlagMut(store)
     }

@@ -61,6 +61,7 @@ impl Kind for Growing {
     const NAME: &'static str = "GCounter";
     type Mut<'a> = GCounterMut<'a>;
 
+    #[inline]
     fn handle(store: &mut DotStore<Self>) -> GCounterMut<'_> {
         GCounterMut(store)
     }

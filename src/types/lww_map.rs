@@ -49,6 +49,7 @@ impl<K: Data + Hash, V: Data> Kind for LastWriteWins<K, V> {
     const NAME: &'static str = "LwwMap";
     type Mut<'a> = MapMut<'a, K, V>;
 
+    #[inline]
     fn handle(store: &mut DotStore<Self>) -> MapMut<'_, K, V> {
         MapMut(store)
     }

@@ -50,6 +50,7 @@ impl<T: Data> Kind for Latest<T> {
     const NAME: &'static str = "LwwRegister";
     type Mut<'a> = LwwRegisterMut<'a, T>;
 
+    #[inline]
     fn handle(store: &mut DotStore<Self>) -> LwwRegisterMut<'_, T> {
         LwwRegisterMut(store)
     }

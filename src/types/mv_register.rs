@@ -51,6 +51,7 @@ impl<T: Data> Kind for MultiValue<T> {
     const NAME: &'static str = "MvRegister";
     type Mut<'a> = MvRegisterMut<'a, T>;
 
+    #[inline]
     fn handle(store: &mut DotStore<Self>) -> MvRegisterMut<'_, T> {
         MvRegisterMut(store)
     }

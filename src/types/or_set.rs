@@ -47,6 +47,7 @@ impl<T: Data + Hash> Kind for AddWins<T> {
     const NAME: &'static str = "OrSet";
     type Mut<'a> = SetMut<'a, T>;
 
+    #[inline]
     fn handle(store: &mut DotStore<Self>) -> SetMut<'_, T> {
         SetMut(store)
     }

@@ -95,6 +95,7 @@ impl Kind for Counting {
     const NAME: &'static str = "PnCounter";
     type Mut<'a> = PnCounterMut<'a>;
 
+    #[inline]
     fn handle(store: &mut DotStore<Self>) -> PnCounterMut<'_> {
         PnCounterMut(store)
     }

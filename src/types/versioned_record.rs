@@ -143,6 +143,7 @@ impl<V: Data> Kind for Versioned<V> {
     const NAME: &'static str = "VersionedRecord";
     type Mut<'a> = RecordMut<'a, V>;
 
+    #[inline]
     fn handle(store: &mut DotStore<Self>) -> RecordMut<'_, V> {
         RecordMut(store)
     }
