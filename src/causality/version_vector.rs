@@ -353,7 +353,7 @@ impl PartialEq for VersionVector {
             return self.counters[..shared] == other.counters[..shared]
                 && self.counters[shared..].iter().chain(&other.counters[shared..]).all(|&counter| counter == 0);
         }
-        self.len() == other.len() && self.is_within(other)
+        self.is_within(other) && other.is_within(self)
     }
 }
 
@@ -445,6 +445,9 @@ mod tests {
             assert_eq!(forward.partial_cmp(&backward), Some(Ordering::Equal));
             let more = version(&[&tail[..], &[(2, 5), (3, 1), (1, 3)]].concat());
             assert!(forward < more && more > backward && forward != more);
+            // As many writers, in another order: both directions count.
+            let ahead = version(&[&tail[..], &[(2, 6), (1, 3)]].concat());
+            assert!(forward != ahead && ahead != forward && forward < ahead);
             let other = version(&[&tail[..], &[(2, 6), (1, 2)]].concat());
             assert_eq!(forward.partial_cmp(&other), None);
             assert_eq!(forward.meet(&other), version(&[&tail[..], &[(1, 2), (2, 5)]].concat()));

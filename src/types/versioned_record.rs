@@ -111,27 +111,32 @@ payload!(FieldEvent<V>, V: Data);
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 enum FieldState<V> {
-    /// A value; none for the header.
-    Live(Option<V>),
+    /// The record is there: the header alone says so.
+    Header,
+    /// A value.
+    Live(V),
     /// Deleted, with the value that was visible, by this deletion: the first dot of its group.
-    Deleted { kept: Option<V>, deletion: Dot },
+    Deleted { kept: V, deletion: Dot },
+    /// Deleted without a value: the header, or a field whose kept value was erased.
+    Gone { deletion: Dot },
 }
 
 impl<V> FieldEvent<V> {
     fn is_live(&self) -> bool {
-        matches!(self.state, FieldState::Live(_))
+        matches!(self.state, FieldState::Header | FieldState::Live(_))
     }
 
     fn value(&self) -> Option<&V> {
         match &self.state {
-            FieldState::Live(value) | FieldState::Deleted { kept: value, .. } => value.as_ref(),
+            FieldState::Live(value) | FieldState::Deleted { kept: value, .. } => Some(value),
+            FieldState::Header | FieldState::Gone { .. } => None,
         }
     }
 
     fn deletion(&self) -> Option<Dot> {
         match &self.state {
-            FieldState::Live(_) => None,
-            FieldState::Deleted { deletion, .. } => Some(*deletion),
+            FieldState::Header | FieldState::Live(_) => None,
+            FieldState::Deleted { deletion, .. } | FieldState::Gone { deletion } => Some(*deletion),
         }
     }
 }
@@ -149,12 +154,10 @@ impl<V: Data> Kind for Versioned<V> {
     }
 
     fn admits(_: u32, key: &Self::Key, event: &FieldEvent<V>) -> bool {
-        match (&key.0, &event.state) {
-            (RecordKey::Record, state) => {
-                matches!(state, FieldState::Live(None) | FieldState::Deleted { kept: None, .. })
-            }
-            (RecordKey::Field(_), FieldState::Live(value)) => value.is_some(),
-            (RecordKey::Field(_), FieldState::Deleted { .. }) => true,
+        match event.state {
+            FieldState::Header => key.0 == RecordKey::Record,
+            FieldState::Live(_) | FieldState::Deleted { .. } => key.0 != RecordKey::Record,
+            FieldState::Gone { .. } => true,
         }
     }
 }
@@ -276,7 +279,7 @@ impl<V: Data> RecordMut<'_, V> {
         if created || !overruled.0.is_empty() {
             self.revive(edit, &overruled, field);
         }
-        self.put(edit, RecordKey::Field(field.into()), FieldState::Live(Some(value)))
+        self.put(edit, RecordKey::Field(field.into()), FieldState::Live(value))
     }
 
     /// Makes the header live, and writes again what only an overruled deletion kept.
@@ -292,7 +295,7 @@ impl<V: Data> RecordMut<'_, V> {
                 .collect();
             for (slot, value) in brought_back {
                 let key = self.0.key_at(slot).0.clone();
-                self.put(edit, key, FieldState::Live(Some(value)));
+                self.put(edit, key, FieldState::Live(value));
             }
         }
         if mutants::on(Mutant::NoHeader) {
@@ -304,7 +307,7 @@ impl<V: Data> RecordMut<'_, V> {
             events.live().any(|(dot, event)| fresh(dot, event))
         });
         if !written {
-            self.put(edit, RecordKey::Record, FieldState::Live(None));
+            self.put(edit, RecordKey::Record, FieldState::Header);
         }
     }
 
@@ -312,7 +315,8 @@ impl<V: Data> RecordMut<'_, V> {
         let key = Hashed(key);
         let found = self.0.find(&key).ok().map(|slot| self.0.events_at(slot));
         let greatest = found.as_ref().and_then(|events| events.live().map(|(_, event)| event.at).max());
-        let created = !found.is_some_and(|events| has_live(&events)) && matches!(state, FieldState::Live(_));
+        let created =
+            !found.is_some_and(|events| has_live(&events)) && matches!(state, FieldState::Header | FieldState::Live(_));
         let at = edit.stamp(greatest);
         self.0.write(edit, key, Some(FieldEvent { at, created, state }))
     }
@@ -321,7 +325,7 @@ impl<V: Data> RecordMut<'_, V> {
     pub fn remove(&mut self, edit: &mut Edit<'_>, field: &str) -> Option<Dot> {
         let overruled = self.0.overruled();
         let slot = self.0.slot_of(field)?;
-        let kept = self.0.shown(slot, &overruled, Resolver::Latest, edit.version())?.value.cloned();
+        let kept = self.0.shown(slot, &overruled, Resolver::Latest, edit.version())?.value?.clone();
         if !overruled.0.is_empty() {
             self.revive(edit, &overruled, field);
         }
@@ -339,10 +343,10 @@ impl<V: Data> RecordMut<'_, V> {
         let deletion = edit.next_dot();
         for (slot, value) in visible {
             let key = self.0.key_at(slot).0.clone();
-            self.put(edit, key, FieldState::Deleted { kept: Some(value), deletion });
+            self.put(edit, key, FieldState::Deleted { kept: value, deletion });
         }
         if !mutants::on(Mutant::NoHeader) {
-            self.put(edit, RecordKey::Record, FieldState::Deleted { kept: None, deletion });
+            self.put(edit, RecordKey::Record, FieldState::Gone { deletion });
         }
         Some(deletion)
     }
@@ -354,7 +358,7 @@ impl<V: Data> RecordMut<'_, V> {
             let holds = self.0.events_at(slot).live().any(|(_, event)| event.value().is_some());
             if holds {
                 let key = self.0.key_at(slot).0.clone();
-                last = Some(self.put(edit, key, FieldState::Deleted { kept: None, deletion }));
+                last = Some(self.put(edit, key, FieldState::Gone { deletion }));
             }
         }
         last

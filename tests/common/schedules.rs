@@ -12,8 +12,11 @@ use super::world::name;
 /// What came out wrong.
 pub type Check = Result<(), String>;
 
+/// A history that is played, and checked.
+pub type Schedule = fn() -> Check;
+
 /// All of them, by name.
-pub const ALL: &[(&str, fn() -> Check)] = &[
+pub const ALL: &[(&str, Schedule)] = &[
     ("S1", s1_a_delta_for_nothing_is_no_delta_for_something),
     ("S2", s2_a_collected_removal_reaches_those_who_have_the_element),
     ("S3", s3_the_live_set_drops_no_removals),

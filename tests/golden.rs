@@ -1,0 +1,196 @@
+//! Bytes of format version 1, kept for ever: what was written once is read by every later release, and
+//! written again as it was.
+//!
+//! `DOTTED_WRITE_GOLDEN=1 cargo test --test golden` writes files that are missing. A file that is there
+//! is never changed: another form is another format version.
+
+use std::path::PathBuf;
+
+use dotted::{
+    Causal, DwFlag, EwFlag, GCounter, Limits, LwwMap, LwwRegister, MapBody, MvRegister, Operation, OrSet, PnCounter,
+    PnCounterBody, SetBody, VersionVector, VersionedRecord, Writer,
+};
+
+fn writers() -> [Writer; 3] {
+    [5, 3, 9].map(Writer::from_seed)
+}
+
+/// Compares with the file, or writes it where that was asked for.
+fn check(name: &str, bytes: &[u8]) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if !path.exists() && std::env::var_os("DOTTED_WRITE_GOLDEN").is_some() {
+        std::fs::write(&path, hex(bytes)).expect("the file is written");
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    assert_eq!(hex(bytes), golden, "{name}");
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let lines = bytes.chunks(32).map(|line| line.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n");
+    lines.collect()
+}
+
+macro_rules! golden {
+    ($test:ident, $type:ty, $name:literal, |$value:ident, $writers:ident| $history:block) => {
+        #[test]
+        fn $test() {
+            let mut $writers = writers();
+            let mut $value = <$type>::new();
+            $history
+            let state = $value.encode();
+            check(concat!($name, ".state"), &state);
+            check(concat!($name, ".view"), &$value.canonical());
+            let back = <$type>::decode(&state, &Limits::default()).expect("golden bytes are read");
+            assert_eq!(back, $value);
+            assert_eq!(back.encode(), state);
+
+            let base: VersionVector = $value.version().iter().map(|(id, counter)| (id, counter.div_ceil(2))).collect();
+            let delta = $value.delta_since(&base).encode();
+            check(concat!($name, ".delta"), &delta);
+            let back = dotted::Delta::decode(&delta, &Limits::default()).expect("golden bytes are read");
+            let mut same = $value.clone();
+            assert!(!same.apply(back).expect("it is known").changed());
+            let mut direct = Vec::new();
+            $value.encode_delta_since(&base, &mut direct);
+            assert_eq!(direct, delta);
+        }
+    };
+}
+
+golden!(g_counter, GCounter, "g_counter", |value, writers| {
+    for (writer, by) in writers.iter_mut().zip([1, 300, u64::MAX]) {
+        value.increment(writer, by).expect("it fits");
+    }
+    value.increment(&mut writers[0], 2).expect("it fits");
+});
+
+golden!(pn_counter, PnCounter, "pn_counter", |value, writers| {
+    let [a, b, c] = &mut writers;
+    value.increment(a, 7).expect("it fits");
+    let mut other = value.clone();
+    value.decrement(b, 9).expect("it fits");
+    other.reset(c);
+    value.try_merge(&other).expect("it fits");
+    value.increment(a, 1).expect("it fits");
+});
+
+golden!(lww_register, LwwRegister<String>, "lww_register", |value, writers| {
+    let [a, b, _] = &mut writers;
+    let mut other = value.clone();
+    value.set(a, "Tokyo".into());
+    other.set(b, "London".into());
+    value.try_merge(&other).expect("it fits");
+});
+
+golden!(mv_register, MvRegister<i64>, "mv_register", |value, writers| {
+    let [a, b, c] = &mut writers;
+    let mut other = value.clone();
+    value.set(a, -1);
+    other.set(b, i64::MIN);
+    value.try_merge(&other).expect("it fits");
+    other.set(c, 0);
+    value.try_merge(&other).expect("it fits");
+});
+
+golden!(ew_flag, EwFlag, "ew_flag", |value, writers| {
+    let [a, b, _] = &mut writers;
+    value.enable(a);
+    value.disable(b);
+});
+
+golden!(dw_flag, DwFlag, "dw_flag", |value, writers| {
+    let [a, b, _] = &mut writers;
+    let mut other = value.clone();
+    value.enable(a);
+    other.disable(b);
+    value.try_merge(&other).expect("it fits");
+});
+
+golden!(or_set, OrSet<u64>, "or_set", |value, writers| {
+    let [a, b, c] = &mut writers;
+    value.extend(a, 0..60);
+    value.extend(b, 100..110);
+    // Gaps, both few and many, and removals that are still there.
+    (0..60).filter(|i| i % 3 == 0).for_each(|i| _ = value.remove(c, &i));
+    value.insert(a, 1000);
+});
+
+golden!(or_set_collected, OrSet<u64>, "or_set_collected", |value, writers| {
+    let [a, b, _] = &mut writers;
+    value.extend(a, 0..100);
+    value.retain(b, |i| i % 7 < 3);
+    value.collect();
+    value.insert(a, 5);
+});
+
+golden!(lww_map, LwwMap<String, Option<u16>>, "lww_map", |value, writers| {
+    let [a, b, _] = &mut writers;
+    value.insert(a, "milk".into(), Some(1));
+    let mut other = value.clone();
+    value.insert(a, "milk".into(), Some(2));
+    other.insert(b, "milk".into(), None);
+    other.remove(b, "tea");
+    value.try_merge(&other).expect("it fits");
+    value.remove(a, "nothing");
+});
+
+golden!(versioned_record, VersionedRecord<String>, "versioned_record", |value, writers| {
+    let [a, b, _] = &mut writers;
+    value.extend(a, [("email", "ana@example.com".to_string()), ("phone", "1".to_string())]);
+    let mut other = value.clone();
+    value.delete(a);
+    other.set(b, "phone", "2".into());
+    value.try_merge(&other).expect("it fits");
+});
+
+golden!(tuple, Causal<(SetBody<String>, MapBody<u8, bool>, PnCounterBody)>, "tuple", |value, writers| {
+    let [a, b, _] = &mut writers;
+    value.edit(a, |(mut set, mut map, mut count), edit| {
+        set.insert(edit, "milk".into());
+        map.insert(edit, 7, true);
+        count.increment(edit, 3).expect("it fits");
+    });
+    value.edit(b, |(mut set, ..), edit| set.remove(edit, "milk"));
+});
+
+#[test]
+fn operations() {
+    let [mut a, mut b, _] = writers();
+    let mut value: OrSet<String> = OrSet::new();
+    let mut operations = Vec::new();
+    operations.extend(value.edit_as_operation(&mut a, |mut set, edit| set.insert(edit, "milk".into())).1);
+    operations.extend(
+        value
+            .edit_as_operation(&mut b, |mut set, edit| {
+                set.remove(edit, "milk");
+                set.insert(edit, "tea".into());
+                set.insert(edit, "tea".into())
+            })
+            .1,
+    );
+    operations.extend(value.edit_as_operation(&mut a, |mut set, edit| set.insert(edit, "milk".into())).1);
+    let mut back: OrSet<String> = OrSet::new();
+    for (number, operation) in operations.iter().enumerate() {
+        let bytes = operation.encode();
+        check(&format!("operation_{number}"), &bytes);
+        let read = Operation::decode(&bytes, &Limits::default()).expect("golden bytes are read");
+        assert_eq!(read.encode(), bytes);
+        back.apply_operation(read).expect("they come in order");
+    }
+    assert_eq!(back, value);
+}
+
+#[test]
+fn version_vectors() {
+    let mut value: OrSet<u8> = OrSet::new();
+    let mut clone = value.clone();
+    for writer in &mut writers() {
+        value.insert(writer, 1);
+        clone.insert(writer, 2);
+        value.try_merge(&clone).expect("it fits");
+    }
+    let bytes = value.version().encode();
+    check("version", &bytes);
+    assert_eq!(VersionVector::decode(&bytes, &Limits::default()).expect("golden bytes are read"), *value.version());
+    check("version_empty", &VersionVector::new().encode());
+}
