@@ -34,11 +34,14 @@
 //!
 //! `resolve` settles a conflict by a value, or with `null` by the value that is read now.
 //!
+//! Time only breaks ties among concurrent writes. A write is stamped with `at`, or later than what it
+//! overwrites where the clock of its region is behind.
+//!
 //! Or a line says what happens to the network: `{"network": "cut"}`, `{"network": "heal"}`, or
 //! `{"network": "sync"}` (exchange now). While the regions are connected, a region has seen what the
 //! others wrote before it writes. They meet at the end of the trace in any case.
 //!
-//! A line that is wrong gives `FILE:LINE:COLUMN: message` on standard error, and the exit status 1.
+//! A trace has at most 64 MiB. A line that is wrong gives `FILE:LINE:COLUMN: message` on standard error, and the exit status 1.
 
 mod conflict;
 mod exchange;
@@ -49,12 +52,15 @@ mod trace;
 mod value;
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::process::ExitCode;
 
 use replay::Failure;
 
 const BUILT_IN: &[u8] = include_bytes!("trace.jsonl");
+/// The longest trace that is read.
+const BYTES_MAX: u64 = 64 << 20;
 const USAGE: &str =
     "usage: regions [FILE | -]\n\nReplays a trace of writes in three regions; without a FILE, the built-in one.\n";
 
@@ -90,15 +96,24 @@ fn run(argument: Option<OsString>) -> Result<String, String> {
 /// The name of the trace and its bytes.
 fn read(argument: Option<OsString>) -> Result<(String, Vec<u8>), String> {
     let Some(path) = argument else { return Ok(("built-in trace".to_string(), BUILT_IN.to_vec())) };
-    let mut bytes = Vec::new();
     if path == "-" {
-        let read = std::io::stdin().lock().read_to_end(&mut bytes);
-        read.map_err(|error| format!("cannot read standard input: {error}"))?;
-        return Ok(("standard input".to_string(), bytes));
+        let name = "standard input".to_string();
+        let bytes = read_all(std::io::stdin().lock()).map_err(|error| format!("cannot read {name}: {error}"))?;
+        return Ok((name, bytes));
     }
-    let name = path.to_string_lossy().into_owned();
-    let bytes = std::fs::read(&path).map_err(|error| format!("cannot read {name}: {error}"))?;
+    let name = path.to_string_lossy().replace(char::is_control, "\u{fffd}");
+    let bytes = File::open(&path).and_then(read_all).map_err(|error| format!("cannot read {name}: {error}"))?;
     Ok((name, bytes))
+}
+
+/// Reads to the end, which some devices do not have.
+fn read_all(input: impl Read) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    input.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > BYTES_MAX {
+        return Err(std::io::Error::new(ErrorKind::FileTooLarge, "a trace has at most 64 MiB"));
+    }
+    Ok(bytes)
 }
 
 /// Prints to standard output. Whoever closes it early has read enough.

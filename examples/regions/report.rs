@@ -116,7 +116,7 @@ fn conflicts(out: &mut String, reunion: &Reunion) {
         for side in &found.conflict.versions {
             let read = if side.read { "   <- read until settled" } else { "" };
             let text = side_text(side);
-            row(out, side.region.name(), &format!("{text:<width$}   at {:>7} ms{read}", grouped(side.at)));
+            row(out, side.region.name(), &format!("{text:<width$}   stamped {:>7} ms{read}", grouped(side.at)));
         }
         match found.settled.as_slice() {
             [] => row(out, "open", "nobody has settled it; all regions read the same"),
@@ -126,8 +126,7 @@ fn conflicts(out: &mut String, reunion: &Reunion) {
 }
 
 fn settled(out: &mut String, Settlement { region, line: at, shows }: &Settlement) {
-    let choice =
-        shows.as_deref().map_or_else(|| "it stays deleted".to_string(), |value| format!("it is {}", plain(value)));
+    let choice = shows.as_deref().map_or_else(|| "it is gone".to_string(), |value| format!("it is {}", plain(value)));
     row(out, "settled", &format!("by {} on line {at}: {choice}", region.name()));
 }
 

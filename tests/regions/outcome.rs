@@ -155,7 +155,7 @@ fn a_new_field_beside_a_deletion_is_a_conflict_of_the_whole_record() {
 fn a_conflict_may_be_settled_by_deleting_again() {
     let settled = BUILT_IN.replace(r#"{"resolve": {"city": null}}"#, r#""delete""#);
     let report = run(settled.as_bytes()).unwrap();
-    assert!(report.contains("by London on line 61: it stays deleted"), "{report}");
+    assert!(report.contains("by London on line 61: it is gone"), "{report}");
     assert!(report.contains("No conflict is open"), "{report}");
 }
 

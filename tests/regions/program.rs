@@ -70,6 +70,11 @@ fn a_file_that_cannot_be_read_is_named() {
 }
 
 #[test]
+fn an_input_without_end_is_refused() {
+    assert_fails(&regions(&["-"], &vec![b'#'; (64 << 20) + 1]), "at most 64 MiB");
+}
+
+#[test]
 fn two_arguments_are_one_too_many() {
     let output = regions(&["a", "b"], b"");
     assert_eq!(output.status.code(), Some(2));
