@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 
 use super::region::Region;
 
@@ -77,13 +79,13 @@ pub enum CounterChange {
 #[serde(rename_all = "lowercase")]
 pub enum RecordChange {
     /// Gives these fields new values, in one group.
-    Set(BTreeMap<String, String>),
+    Set(#[serde(deserialize_with = "distinct")] BTreeMap<String, String>),
     /// Removes one field.
     Remove(String),
     /// Deletes the whole record.
     Delete,
     /// Settles these fields, in one group; without a value, by what is read now.
-    Resolve(BTreeMap<String, Option<String>>),
+    Resolve(#[serde(deserialize_with = "distinct")] BTreeMap<String, Option<String>>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -201,6 +203,34 @@ impl Line {
             change: self.write.ok_or_else(|| missing("write"))?,
         }))
     }
+}
+
+/// Reads fields, and refuses a field that is there twice: nobody could say which one is meant.
+fn distinct<'de, D, T>(deserializer: D) -> Result<BTreeMap<String, T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct Fields<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+        type Value = BTreeMap<String, T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("fields with their values")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut fields = BTreeMap::new();
+            while let Some(field) = map.next_key::<String>()? {
+                if fields.contains_key(&field) {
+                    return Err(A::Error::custom(format!("duplicate field {field:?}")));
+                }
+                fields.insert(field, map.next_value()?);
+            }
+            Ok(fields)
+        }
+    }
+    deserializer.deserialize_map(Fields(PhantomData))
 }
 
 /// The reader counts bytes; people and editors count characters.

@@ -53,6 +53,13 @@ fn bytes_that_are_not_text_are_an_error_with_a_place() {
 }
 
 #[test]
+fn a_field_is_given_once() {
+    let found = error(line("{\"record\": {\"set\": {\"a\": \"1\", \"a\": \"2\"}}}").as_bytes());
+    assert_eq!((found.0, found.2.as_str()), (1, "duplicate field \"a\""));
+    assert!(found.1 > 60, "column {}", found.1);
+}
+
+#[test]
 fn a_line_must_be_complete() {
     for (wrong, missing) in [
         ("{}", "`region`"),
