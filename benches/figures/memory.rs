@@ -61,8 +61,7 @@ pub fn measure(report: &mut Report) {
         number(floor.worst.1 as f64)
     );
     report.at_most("… the most at any size from 1 k to 3 M", 32.0, "B", worst, note);
-    for (at, size) in SIZES.into_iter().enumerate() {
-        let note = format!("`hashbrown`: {} B", number(floor.at[at]));
-        report.at_most(format!("… at {}", number(size as f64)), 32.0, "B", ours.at[at], note);
-    }
+    let each = |growth: &Growth| growth.at.iter().copied().map(number).collect::<Vec<_>>().join(", ");
+    let sizes = SIZES.map(|size| number(size as f64)).join("; ");
+    report.stated(format!("… at {sizes}"), format!("{} B", each(&ours)), format!("`hashbrown`: {} B", each(&floor)));
 }

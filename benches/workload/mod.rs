@@ -3,6 +3,8 @@
 // Every benchmark compiles this module for itself and uses a part of it.
 #![allow(dead_code)]
 
+use std::time::Duration;
+
 use criterion::Criterion;
 use dotted::{GCounter, LwwMap, OrSet, VersionVector, Writer};
 use hashbrown::{HashMap, HashSet};
@@ -292,7 +294,8 @@ pub fn take_entries(map: &mut HashMap<u64, u64>, mut bytes: &[u8]) {
 
 /// What `criterion_main!` does, without its undocumented public functions.
 pub fn run(benchmarks: &[fn(&mut Criterion)]) {
-    let mut criterion = Criterion::default().configure_from_args();
+    let (warm_up, measurement) = (Duration::from_millis(500), Duration::from_secs(2));
+    let mut criterion = Criterion::default().warm_up_time(warm_up).measurement_time(measurement).configure_from_args();
     benchmarks.iter().for_each(|benchmark| benchmark(&mut criterion));
     criterion.final_summary();
 }
