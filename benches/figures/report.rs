@@ -55,7 +55,9 @@ fn machine() -> String {
     let model = model.map_or("an unknown processor", |(_, model)| model.trim());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let (system, architecture) = (std::env::consts::OS, std::env::consts::ARCH);
-    format!("Measured on: {model}, {threads} hardware threads, one used; {system}, {architecture}.")
+    format!(
+        "By `cargo bench --bench figures` on: {model}, {threads} hardware threads, one used; {system}, {architecture}."
+    )
 }
 
 /// Three digits that mean something.

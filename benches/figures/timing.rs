@@ -1,16 +1,39 @@
 //! Times, and ratios of times that were taken side by side.
 
+use std::cell::RefCell;
+use std::fs::File;
 use std::hint::black_box;
-use std::time::Instant;
+use std::io::{Read, Seek};
+use std::time::{Duration, Instant};
 
 use crate::report::number;
 
-/// The result of some work and its nanoseconds.
+/// How long this thread has waited for a processor that others had, where the system tells.
+///
+/// On a busy machine long work waits and short work does not, which would falsify their ratio.
+pub fn waited() -> Duration {
+    thread_local! {
+        static STATISTICS: RefCell<Option<File>> = RefCell::new(File::open("/proc/thread-self/schedstat").ok());
+    }
+    let read = |file: &mut File| {
+        let mut buffer = [0; 64];
+        file.rewind().ok()?;
+        let length = file.read(&mut buffer).ok()?;
+        // Running, waiting, time slices.
+        std::str::from_utf8(&buffer[..length]).ok()?.split_whitespace().nth(1)?.parse().ok()
+    };
+    let nanoseconds = STATISTICS.with_borrow_mut(|file| file.as_mut().and_then(read));
+    Duration::from_nanos(nanoseconds.unwrap_or(0))
+}
+
+/// The result of some work and its nanoseconds, without those spent waiting for a processor.
 pub fn timed<R>(work: impl FnOnce() -> R) -> (R, f64) {
+    let before = waited();
     let start = Instant::now();
     let result = black_box(work());
-    let nanoseconds = start.elapsed().as_nanos() as f64;
-    (result, nanoseconds)
+    let time = start.elapsed();
+    let time = time.saturating_sub(waited().saturating_sub(before));
+    (result, time.as_nanos() as f64)
 }
 
 /// The nanoseconds of some work. What it returns is dropped afterwards.
