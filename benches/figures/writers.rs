@@ -58,7 +58,8 @@ fn often<R>(mut work: impl FnMut() -> R) -> f64 {
 
 /// Nanoseconds per insert of new keys; each next one is by the next of the writers.
 fn inserts(set: &mut OrSet<u64>, writers: &mut [Writer], seed: u64) -> f64 {
-    let keys = keys(1_000, seed);
+    // Few enough that the table does not grow meanwhile.
+    let keys = keys(500, seed);
     let count = writers.len();
     let all = nanoseconds(|| {
         for (at, &key) in keys.iter().enumerate() {
@@ -85,8 +86,8 @@ impl Costs {
         }
         let of = |column: usize| median(samples.iter().map(|row| row[column]));
         let vector = Vector::measure(here.version());
-        let insert = median((0..21).map(|seed| inserts(&mut here, &mut writers[half..=half], 6 + seed)));
-        let insert_in_turn = median((0..21).map(|seed| inserts(&mut here, &mut writers[half..half + 5], 60 + seed)));
+        let insert = median((0..11).map(|seed| inserts(&mut here, &mut writers[half..=half], 6 + seed)));
+        let insert_in_turn = median((0..11).map(|seed| inserts(&mut here, &mut writers[half..half + 5], 60 + seed)));
         Self { insert, insert_in_turn, delta_since: of(0), apply: of(1), merge: of(2), vector }
     }
 }
