@@ -1,7 +1,7 @@
 //! The laws that make replicas agree, as checks to be run on any type: this crate's and your own.
 //!
 //! * [`crdt`] runs the laws of a join semilattice on a type with [`Arbitrary`](quickcheck::Arbitrary):
-//!   your own [`Crdt`], with or without a version vector.
+//!   your own [`Crdt`](crate::Crdt), with or without a version vector.
 //! * [`delta_crdt`] runs these and the laws of versions, deltas and bytes on a type with [`Generate`],
 //!   on the [`Replicas`] of random histories. A history that breaks a law is shrunk to a few steps.
 //! * Each law is a function of its own, too, for tests that choose the operands themselves.
