@@ -9,6 +9,8 @@ mod causality;
 mod codec;
 mod crdt;
 mod kernel;
+#[cfg(feature = "quickcheck")]
+pub mod laws;
 #[cfg_attr(feature = "mutants", doc(hidden))]
 #[cfg(feature = "mutants")]
 pub mod mutants;

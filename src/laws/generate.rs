@@ -1,0 +1,189 @@
+use core::hash::Hash;
+
+use quickcheck::{Arbitrary, Gen};
+
+use super::Replicas;
+use crate::codec::FragmentCodec;
+use crate::{
+    Causal, Data, DeltaCrdt, DwFlagBody, Edit, EwFlagBody, GCounterBody, LwwRegisterBody, MapBody, MvRegisterBody,
+    PnCounterBody, RecordBody, SetBody, Writer,
+};
+
+/// A type that can be written to at random, so that [`Replicas`] of it can be generated.
+///
+/// Implemented for every [`Causal`] whose body is a [`GenerateBody`]: all types of this crate and all
+/// tuples of them. A type of your own around one of them passes the call on.
+pub trait Generate: DeltaCrdt + 'static {
+    /// Writes something at random: one event, or a group, or nothing.
+    ///
+    /// Keys should be drawn from a few, so that concurrent writes meet.
+    fn write_at_random(&mut self, writer: &mut Writer, g: &mut Gen);
+
+    /// Forgets removals early. By itself, the same as [`compact`](DeltaCrdt::compact).
+    fn forget_removals(&mut self) {
+        self.compact();
+    }
+}
+
+impl<F: GenerateBody> Generate for Causal<F> {
+    fn write_at_random(&mut self, writer: &mut Writer, g: &mut Gen) {
+        self.edit(writer, |mut body, edit| F::write_group(&mut body, edit, g));
+    }
+
+    fn forget_removals(&mut self) {
+        self.collect();
+    }
+}
+
+/// One of the replicas of a random history. It shrinks to the empty value only: shrink [`Replicas`]
+/// instead, where that matters.
+impl<F: GenerateBody> Arbitrary for Causal<F> {
+    fn arbitrary(g: &mut Gen) -> Self {
+        let replicas = Replicas::<Self>::arbitrary(g);
+        g.choose(replicas.states()).cloned().unwrap_or_default()
+    }
+
+    fn shrink(&self) -> Box<dyn Iterator<Item = Self>> {
+        let smaller = (!self.version().is_empty()).then(Self::default);
+        Box::new(smaller.into_iter())
+    }
+}
+
+/// A body, or a tuple of bodies, that can be written to at random.
+pub trait GenerateBody: FragmentCodec {
+    /// Makes one random write, as part of a group.
+    fn write(body: &mut Self::Mut<'_>, edit: &mut Edit<'_>, g: &mut Gen);
+
+    /// Makes one random write, or several as one group.
+    fn write_group(body: &mut Self::Mut<'_>, edit: &mut Edit<'_>, g: &mut Gen) {
+        for _ in 0..one_of(g, [1, 1, 1, 1, 2, 3]) {
+            Self::write(body, edit, g);
+        }
+    }
+}
+
+impl GenerateBody for GCounterBody {
+    fn write(counter: &mut Self::Mut<'_>, edit: &mut Edit<'_>, g: &mut Gen) {
+        // What would overflow is refused and writes nothing: that, too, is part of the histories.
+        let _ = counter.increment(edit, amount(g));
+    }
+}
+
+impl GenerateBody for PnCounterBody {
+    fn write(counter: &mut Self::Mut<'_>, edit: &mut Edit<'_>, g: &mut Gen) {
+        match one_of(g, [0, 0, 0, 1, 1, 2]) {
+            0 => drop(counter.increment(edit, amount(g))),
+            1 => drop(counter.decrement(edit, amount(g))),
+            _ => drop(counter.reset(edit)),
+        }
+    }
+}
+
+impl<T: Data + Arbitrary> GenerateBody for LwwRegisterBody<T> {
+    fn write(register: &mut Self::Mut<'_>, edit: &mut Edit<'_>, g: &mut Gen) {
+        match one_of(g, [true, true, true, false]) {
+            true => drop(register.set(edit, T::arbitrary(g))),
+            false => drop(register.clear(edit)),
+        }
+    }
+}
+
+impl<T: Data + Arbitrary> GenerateBody for MvRegisterBody<T> {
+    fn write(register: &mut Self::Mut<'_>, edit: &mut Edit<'_>, g: &mut Gen) {
+        match one_of(g, [true, true, true, false]) {
+            true => drop(register.set(edit, T::arbitrary(g))),
+            false => drop(register.clear(edit)),
+        }
+    }
+}
+
+impl GenerateBody for EwFlagBody {
+    fn write(flag: &mut Self::Mut<'_>, edit: &mut Edit<'_>, g: &mut Gen) {
+        match bool::arbitrary(g) {
+            true => drop(flag.enable(edit)),
+            false => drop(flag.disable(edit)),
+        }
+    }
+}
+
+impl GenerateBody for DwFlagBody {
+    fn write(flag: &mut Self::Mut<'_>, edit: &mut Edit<'_>, g: &mut Gen) {
+        match bool::arbitrary(g) {
+            true => flag.enable(edit),
+            false => flag.disable(edit),
+        };
+    }
+}
+
+impl<T: Data + Hash + Arbitrary> GenerateBody for SetBody<T> {
+    fn write(set: &mut Self::Mut<'_>, edit: &mut Edit<'_>, g: &mut Gen) {
+        match one_of(g, [0, 0, 0, 0, 1, 1, 1, 2, 3]) {
+            0 => drop(set.insert(edit, common(g))),
+            1 => drop(set.remove::<T>(edit, &common(g))),
+            2 => drop(set.retain(edit, |_| bool::arbitrary(g))),
+            _ => drop(set.insert(edit, T::arbitrary(g))),
+        }
+    }
+}
+
+impl<K: Data + Hash + Arbitrary, V: Data + Arbitrary> GenerateBody for MapBody<K, V> {
+    fn write(map: &mut Self::Mut<'_>, edit: &mut Edit<'_>, g: &mut Gen) {
+        match one_of(g, [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3]) {
+            0 => drop(map.insert(edit, common(g), V::arbitrary(g))),
+            1 => drop(map.remove::<K>(edit, &common(g))),
+            2 => drop(map.insert(edit, K::arbitrary(g), V::arbitrary(g))),
+            _ => drop(map.clear(edit)),
+        }
+    }
+}
+
+impl<V: Data + Arbitrary> GenerateBody for RecordBody<V> {
+    fn write(record: &mut Self::Mut<'_>, edit: &mut Edit<'_>, g: &mut Gen) {
+        let field = one_of(g, ["a", "b", "c"]);
+        match one_of(g, [0, 0, 0, 0, 0, 1, 1, 2, 2, 3, 4]) {
+            0 => drop(record.set(edit, field, V::arbitrary(g))),
+            1 => drop(record.remove(edit, field)),
+            2 => drop(record.delete(edit)),
+            3 => drop(record.erase(edit)),
+            _ => drop(record.purge(edit)),
+        }
+    }
+}
+
+macro_rules! tuple {
+    ($(($name:ident, $part:tt)),+) => {
+        impl<$($name: GenerateBody),+> GenerateBody for ($($name,)+) {
+            fn write(body: &mut Self::Mut<'_>, edit: &mut Edit<'_>, g: &mut Gen) {
+                $(
+                    if bool::arbitrary(g) {
+                        $name::write(&mut body.$part, edit, g);
+                    }
+                )+
+            }
+        }
+    };
+}
+
+tuple!((A, 0), (B, 1));
+tuple!((A, 0), (B, 1), (C, 2));
+tuple!((A, 0), (B, 1), (C, 2), (D, 3));
+
+/// One of a few values that come again in every history, so that keys meet.
+fn common<T: Arbitrary>(g: &mut Gen) -> T {
+    let seed = one_of(g, [0, 0, 1, 1, 2, 3, 4]);
+    T::arbitrary(&mut Gen::from_size_and_seed(4, seed))
+}
+
+/// An amount to count: small, or so large that every wrong sum shows, or close to an overflow.
+fn amount(g: &mut Gen) -> u64 {
+    match one_of(g, [0, 0, 0, 0, 0, 0, 0, 0, 0, 1]) {
+        0 => u64::from(u32::arbitrary(g)),
+        _ => u64::arbitrary(g),
+    }
+}
+
+/// One of the choices.
+pub(super) fn one_of<T: Copy, const N: usize>(g: &mut Gen, choices: [T; N]) -> T {
+    const { assert!(N > 0) };
+    g.choose(&choices).copied().unwrap_or(choices[0])
+}
