@@ -10,6 +10,25 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
+// The example's own modules, to replay histories in this thread, where rules can be broken.
+#[cfg(feature = "mutants")]
+#[allow(dead_code)]
+#[path = "../examples/git_history/git.rs"]
+mod git;
+#[cfg(feature = "mutants")]
+#[path = "../examples/git_history/graph.rs"]
+mod graph;
+#[cfg(feature = "mutants")]
+#[allow(dead_code)]
+#[path = "../examples/git_history/replay.rs"]
+mod replay;
+#[cfg(feature = "mutants")]
+#[allow(dead_code)]
+#[path = "../examples/git_history/tree.rs"]
+mod tree;
+#[cfg(feature = "mutants")]
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
 #[test]
 fn this_repository() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -361,6 +380,29 @@ fn generated(commits: usize, paths: usize) {
     let at_most = figures.get("conflicts seen") + figures.get("written on both sides");
     assert!(by_hand <= at_most, "{by_hand} paths settled by hand, but only {at_most} in conflict");
     assert_eq!(figures.get("changed by the merge"), 0);
+}
+
+/// What is checked at merges and in the end is what a broken rule would spoil.
+#[cfg(feature = "mutants")]
+#[test]
+fn broken_rules_are_noticed() {
+    use dotted::mutants::{Mutant, with};
+
+    let repository = Repository::new();
+    repository.import(&Project::new(200).develop(600).stream);
+    replayed(&repository).unwrap();
+    for mutant in [Mutant::KeepSuperseded, Mutant::RemovalTakesNoDot, Mutant::OneDotPerGroup] {
+        let error = with(mutant, || replayed(&repository)).expect_err("a broken rule went unnoticed").to_string();
+        assert!(error.contains("was written on one side only"), "{mutant:?}: {error}");
+    }
+}
+
+#[cfg(feature = "mutants")]
+fn replayed(repository: &Repository) -> Outcome<()> {
+    let repository = git::Repository::open(repository.path.clone().into())?;
+    let head = repository.head()?.ok_or("no commits")?;
+    let (tree, _) = replay::replay(&repository, &repository.history(&head)?, |_| {})?;
+    tree.must_equal(&repository.listing(&head)?.entries)
 }
 
 // --- repositories ----------------------------------------------------------------------------------

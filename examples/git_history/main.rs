@@ -27,7 +27,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use git::Repository;
-use replay::Replay;
+use replay::replay;
 use report::{Progress, Report};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -61,18 +61,11 @@ fn run(path: OsString) -> Outcome<String> {
         return Ok("nothing to replay: the repository has no commits yet\n".to_string());
     };
     let history = repository.history(&head)?;
-    let mut changes = repository.changes(&history)?;
-    let mut replay = Replay::new(&history);
     let mut progress = Progress::new(history.commits.len());
-    for (at, commit) in history.commits.iter().enumerate() {
-        replay.commit(at, changes.of(commit)?)?;
-        progress.show(at + 1);
-    }
-    changes.end()?;
+    let (tree, figures) = replay(&repository, &history, |done| progress.show(done))?;
     progress.end();
 
     let listing = repository.listing(&head)?;
-    let (tree, figures) = replay.finish();
     tree.must_equal(&listing.entries)?;
     Ok(Report { history: &history, tree: &tree, figures: &figures, listing: &listing, time: started.elapsed() }
         .to_string())

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use dotted::{ReplicaId, Timestamp, Writer};
 
 use crate::Outcome;
-use crate::git::{Change, Commit, Entry, History, Path};
+use crate::git::{Change, Commit, Entry, History, Path, Repository};
 use crate::graph::{Sides, apart};
 use crate::tree::Tree;
 
@@ -25,6 +25,7 @@ pub struct Figures {
     pub by_hand: ByHand,
     pub delta_bytes: usize,
     pub delta_bytes_max: usize,
+    pub operation_bytes: usize,
     /// The most trees that were needed at the same time.
     pub trees_max: usize,
     /// The time that merging the states took.
@@ -44,7 +45,22 @@ pub struct ByHand {
     pub merge_itself: usize,
 }
 
-pub struct Replay<'a> {
+/// Replays a history, and says after every commit how many are done.
+///
+/// # Errors
+/// If git fails, or if a path is not as it must be after a merge.
+pub fn replay(repository: &Repository, history: &History, mut done: impl FnMut(usize)) -> Outcome<(Tree, Figures)> {
+    let mut changes = repository.changes(history)?;
+    let mut replay = Replay::new(history);
+    for (at, commit) in history.commits.iter().enumerate() {
+        replay.commit(at, changes.of(commit)?)?;
+        done(at + 1);
+    }
+    changes.end()?;
+    Ok(replay.finish())
+}
+
+struct Replay<'a> {
     history: &'a History,
     trees: Trees,
     writers: Vec<Writer>,
@@ -57,7 +73,7 @@ pub struct Replay<'a> {
 }
 
 impl<'a> Replay<'a> {
-    pub fn new(history: &'a History) -> Self {
+    fn new(history: &'a History) -> Self {
         let now = Arc::new(AtomicU64::new(0));
         let writers = (0..).zip(&history.authors).map(|(number, author)| writer(number, author, &now)).collect();
         let trees = Trees::new(&history.commits);
@@ -65,7 +81,7 @@ impl<'a> Replay<'a> {
     }
 
     /// Replays the commit at this place, which changed this against its first parent.
-    pub fn commit(&mut self, at: usize, changes: Vec<Change>) -> Outcome<()> {
+    fn commit(&mut self, at: usize, changes: Vec<Change>) -> Outcome<()> {
         let history = self.history;
         let commit = &history.commits[at];
         let (mut tree, changes) = match commit.parents[..] {
@@ -80,7 +96,7 @@ impl<'a> Replay<'a> {
     }
 
     /// The tree of the last commit, and what was counted.
-    pub fn finish(mut self) -> (Tree, Figures) {
+    fn finish(mut self) -> (Tree, Figures) {
         (self.trees.take(self.history.commits.len() - 1), self.figures)
     }
 
@@ -92,7 +108,7 @@ impl<'a> Replay<'a> {
         }
         let parents = tree.version();
         self.now.store(commit.author_millis, Ordering::Relaxed);
-        tree.write(&mut self.writers[commit.author], changes);
+        self.figures.operation_bytes += tree.write(&mut self.writers[commit.author], changes);
         let bytes = tree.delta_bytes(&parents);
         self.figures.path_writes += changes.len();
         self.figures.delta_bytes += bytes;
@@ -104,10 +120,17 @@ impl<'a> Replay<'a> {
     /// The parents are merged one after the other, so an octopus is no special case, and several or
     /// no common ancestors are none either: a side wrote what the commits wrote that only it has.
     fn merge(&mut self, commit: &Commit, changes: Vec<Change>) -> Outcome<(Tree, Vec<Change>)> {
-        let mut tree = self.trees.take(commit.parents[0]);
+        let mut parents = commit.parents.clone();
+        // A side that nothing else builds on need not be copied.
+        if let [left, right] = parents[..]
+            && self.trees.uses[right] < self.trees.uses[left]
+        {
+            parents = vec![right, left];
+        }
+        let mut tree = self.trees.take(parents[0]);
         let mut touched = BTreeMap::new();
-        for (before, &parent) in (1..).zip(&commit.parents[1..]) {
-            let writes = self.writes_apart(&commit.parents[..before], parent);
+        for (before, &parent) in (1..).zip(&parents[1..]) {
+            let writes = self.writes_apart(&parents[..before], parent);
             self.merge_parent(&mut tree, parent, &writes, &mut touched, commit)?;
             self.trees.release(parent);
         }
@@ -144,8 +167,9 @@ impl<'a> Replay<'a> {
         for &(path, sides) in writes {
             let path = self.names.path(path);
             let (left, right) = (tree.entry(path), other.entry(path));
-            // What earlier parents did not touch is still as the first parent has it.
-            let touched = touched.entry(path.clone()).or_insert(Touched { first_parent: left, both_sides: false });
+            // What was not touched before is still as the parent that was taken first has it.
+            let first_parent = if parent == commit.parents[0] { right } else { left };
+            let touched = touched.entry(path.clone()).or_insert(Touched { first_parent, both_sides: false });
             if sides == Sides::BOTH {
                 touched.both_sides = true;
                 self.figures.update_delete += usize::from(left.is_some() != right.is_some());

@@ -106,7 +106,9 @@ impl Report<'_> {
         line(f, "delta bytes, all commits", self.figures.delta_bytes)?;
         line(f, "  per commit", self.figures.delta_bytes / commits)?;
         line(f, "  per path write", self.figures.delta_bytes / self.figures.path_writes.max(1))?;
-        line(f, "  largest", self.figures.delta_bytes_max)
+        line(f, "  largest", self.figures.delta_bytes_max)?;
+        line(f, "as operations, bytes", self.figures.operation_bytes)?;
+        line(f, "  per path write", self.figures.operation_bytes / self.figures.path_writes.max(1))
     }
 
     fn time_lines(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
