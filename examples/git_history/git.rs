@@ -1,4 +1,4 @@
-//! What git knows: it is asked with four processes in all, however long the history is.
+//! What git knows. It is asked by a handful of processes, however long the history is.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -131,7 +131,7 @@ impl Repository {
 
     /// The last commit, if there is any. All else is asked about it, whatever `HEAD` becomes meanwhile.
     pub fn head(&self) -> Outcome<Option<ObjectId>> {
-        let output = self.git(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]).output()?;
+        let output = self.git(&["rev-parse", "--verify", "--quiet", "HEAD"]).output()?;
         if output.status.success() { Ok(Some(ObjectId::parse(output.stdout.trim_ascii_end())?)) } else { Ok(None) }
     }
 

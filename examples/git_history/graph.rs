@@ -12,7 +12,6 @@ impl Sides {
     pub const NONE: Self = Self(0);
     pub const LEFT: Self = Self(1);
     pub const RIGHT: Self = Self(2);
-    pub const BOTH: Self = Self(3);
 
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)

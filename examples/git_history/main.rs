@@ -63,7 +63,7 @@ fn run(path: OsString) -> Outcome<String> {
     let history = repository.history(&head)?;
     let mut progress = Progress::new(history.commits.len());
     let (tree, figures) = replay(&repository, &history, |done| progress.show(done))?;
-    progress.end();
+    drop(progress);
 
     let listing = repository.listing(&head)?;
     tree.must_equal(&listing.entries)?;

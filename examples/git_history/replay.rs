@@ -1,6 +1,6 @@
 //! The replay: one commit after the other, parents first.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -25,7 +25,6 @@ pub struct Figures {
     pub by_hand: ByHand,
     pub delta_bytes: usize,
     pub delta_bytes_max: usize,
-    pub operation_bytes: usize,
     /// The most trees that were needed at the same time.
     pub trees_max: usize,
     /// The time that merging the states took.
@@ -108,7 +107,7 @@ impl<'a> Replay<'a> {
         }
         let parents = tree.version();
         self.now.store(commit.author_millis, Ordering::Relaxed);
-        self.figures.operation_bytes += tree.write(&mut self.writers[commit.author], changes);
+        tree.write(&mut self.writers[commit.author], changes);
         let bytes = tree.delta_bytes(&parents);
         self.figures.path_writes += changes.len();
         self.figures.delta_bytes += bytes;
@@ -120,22 +119,62 @@ impl<'a> Replay<'a> {
     /// The parents are merged one after the other, so an octopus is no special case, and several or
     /// no common ancestors are none either: a side wrote what the commits wrote that only it has.
     fn merge(&mut self, commit: &Commit, changes: Vec<Change>) -> Outcome<(Tree, Vec<Change>)> {
-        let mut parents = commit.parents.clone();
-        // A side that nothing else builds on need not be copied.
-        if let [left, right] = parents[..]
-            && self.trees.uses[right] < self.trees.uses[left]
-        {
-            parents = vec![right, left];
-        }
+        let parents = self.merge_order(commit);
         let mut tree = self.trees.take(parents[0]);
         let mut touched = BTreeMap::new();
         for (before, &parent) in (1..).zip(&parents[1..]) {
-            let writes = self.writes_apart(&parents[..before], parent);
-            self.merge_parent(&mut tree, parent, &writes, &mut touched, commit)?;
+            let expected = self.compare(&tree, &parents[..before], parent, commit, &mut touched);
+            let started = Instant::now();
+            tree.merge(&self.trees.kept[&parent]);
+            self.figures.merging += started.elapsed();
             self.trees.release(parent);
+            self.figures.one_sided += expected.len();
+            if let Some((path, _)) = expected.iter().find(|(path, entry)| !tree.shows(path, *entry)) {
+                let problem = "was written on one side only, and is not as that side left it";
+                return Err(format!("commit {}: {path} {problem}", commit.id).into());
+            }
         }
-        let rest = self.rest(&tree, touched, changes);
+        let rest = rest(&mut self.figures, &tree, &touched, changes);
         Ok((tree, rest))
+    }
+
+    /// The parents of a merge, first the one to start from.
+    fn merge_order(&self, commit: &Commit) -> Vec<usize> {
+        match commit.parents[..] {
+            // A side that nothing else builds on need not be copied.
+            [left, right] if self.trees.uses[right] < self.trees.uses[left] => vec![right, left],
+            _ => commit.parents.clone(),
+        }
+    }
+
+    /// Looks at both sides before they are merged. Returns what must be there afterwards, for all
+    /// paths that were written on one side only.
+    fn compare(
+        &mut self,
+        tree: &Tree,
+        merged: &[usize],
+        parent: usize,
+        commit: &Commit,
+        touched: &mut BTreeMap<Path, Touched>,
+    ) -> Vec<(Path, Option<Entry>)> {
+        let other = &self.trees.kept[&parent];
+        let mut expected = Vec::new();
+        for (path, sides) in self.writes_apart(merged, parent) {
+            let path = self.names.path(path);
+            let (left, right) = (tree.entry(path), other.entry(path));
+            // What was not touched before is still as the parent has it that was taken first.
+            let first_parent = if parent == commit.parents[0] { right } else { left };
+            let touched = touched.entry(path.clone()).or_insert(Touched { first_parent, both_sides: false });
+            match sides {
+                Sides::LEFT => expected.push((path.clone(), left)),
+                Sides::RIGHT => expected.push((path.clone(), right)),
+                _ => {
+                    touched.both_sides = true;
+                    self.figures.update_delete += usize::from(left.is_some() != right.is_some());
+                }
+            }
+        }
+        expected
     }
 
     /// The paths that were written since the histories parted, and on which side.
@@ -153,64 +192,26 @@ impl<'a> Replay<'a> {
         });
         writes
     }
+}
 
-    fn merge_parent(
-        &mut self,
-        tree: &mut Tree,
-        parent: usize,
-        writes: &[(u32, Sides)],
-        touched: &mut BTreeMap<Path, Touched>,
-        commit: &Commit,
-    ) -> Outcome<()> {
-        let other = &self.trees.kept[&parent];
-        let mut expected = Vec::new();
-        for &(path, sides) in writes {
-            let path = self.names.path(path);
-            let (left, right) = (tree.entry(path), other.entry(path));
-            // What was not touched before is still as the parent that was taken first has it.
-            let first_parent = if parent == commit.parents[0] { right } else { left };
-            let touched = touched.entry(path.clone()).or_insert(Touched { first_parent, both_sides: false });
-            if sides == Sides::BOTH {
-                touched.both_sides = true;
-                self.figures.update_delete += usize::from(left.is_some() != right.is_some());
-            } else {
-                expected.push((path, if sides == Sides::LEFT { left } else { right }));
-            }
-        }
-        let started = Instant::now();
-        tree.merge(other);
-        self.figures.merging += started.elapsed();
-        self.figures.one_sided += expected.len();
-        match expected.iter().find(|(path, entry)| !tree.shows(path, *entry)) {
-            None => Ok(()),
-            Some((path, _)) => {
-                let problem = "was written on one side only, and is not as that side left it";
-                Err(format!("commit {}: {path} {problem}", commit.id).into())
-            }
-        }
+/// What git has in the merge commit and the merged state has not, and all conflicts, so that none is
+/// left open.
+fn rest(figures: &mut Figures, tree: &Tree, touched: &BTreeMap<Path, Touched>, changes: Vec<Change>) -> Vec<Change> {
+    let conflicts = tree.conflicts();
+    figures.write_write += conflicts.len();
+    let wanted = touched.iter().map(|(path, touched)| (path.clone(), touched.first_parent));
+    let mut wanted: BTreeMap<Path, Option<Entry>> = wanted.collect();
+    wanted.extend(changes.into_iter().map(|change| (change.path, change.entry)));
+    wanted.retain(|path, entry| conflicts.contains(path) || !tree.shows(path, *entry));
+    for path in wanted.keys() {
+        let both_sides = touched.get(path).is_some_and(|touched| touched.both_sides);
+        *match (conflicts.contains(path), both_sides) {
+            (true, _) => &mut figures.by_hand.conflicting,
+            (_, true) => &mut figures.by_hand.both_sides,
+            _ => &mut figures.by_hand.merge_itself,
+        } += 1;
     }
-
-    /// What git has in the merge commit and the merged state has not, and all conflicts, so that
-    /// none is left open.
-    fn rest(&mut self, tree: &Tree, touched: BTreeMap<Path, Touched>, changes: Vec<Change>) -> Vec<Change> {
-        let conflicts = tree.conflicts();
-        self.figures.write_write += conflicts.len();
-        let both_sides: BTreeSet<Path> =
-            touched.iter().filter(|(_, touched)| touched.both_sides).map(|(path, _)| path.clone()).collect();
-        let mut wanted: BTreeMap<Path, Option<Entry>> =
-            touched.into_iter().map(|(path, touched)| (path, touched.first_parent)).collect();
-        wanted.extend(changes.into_iter().map(|change| (change.path, change.entry)));
-        wanted.retain(|path, entry| conflicts.contains(path) || !tree.shows(path, *entry));
-        for path in wanted.keys() {
-            let by_hand = &mut self.figures.by_hand;
-            *match (conflicts.contains(path), both_sides.contains(path)) {
-                (true, _) => &mut by_hand.conflicting,
-                (_, true) => &mut by_hand.both_sides,
-                _ => &mut by_hand.merge_itself,
-            } += 1;
-        }
-        wanted.into_iter().map(|(path, entry)| Change { path, entry }).collect()
-    }
+    wanted.into_iter().map(|(path, entry)| Change { path, entry }).collect()
 }
 
 /// A path that was written since the parents of a merge parted.

@@ -35,15 +35,18 @@ impl Progress {
         self.write(&if self.terminal { format!("\r\x1b[K{line}") } else { format!("{line}\n") });
     }
 
-    pub fn end(&self) {
-        if self.terminal && self.shown.is_some() {
-            self.write("\r\x1b[K");
-        }
-    }
-
     fn write(&self, text: &str) {
         // Nobody has to listen.
         let _ = io::stderr().write_all(text.as_bytes());
+    }
+}
+
+/// What comes next on the terminal, figures or an error, begins on an empty line.
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.terminal && self.shown.is_some() {
+            self.write("\r\x1b[K");
+        }
     }
 }
 
@@ -106,9 +109,7 @@ impl Report<'_> {
         line(f, "delta bytes, all commits", self.figures.delta_bytes)?;
         line(f, "  per commit", self.figures.delta_bytes / commits)?;
         line(f, "  per path write", self.figures.delta_bytes / self.figures.path_writes.max(1))?;
-        line(f, "  largest", self.figures.delta_bytes_max)?;
-        line(f, "as operations, bytes", self.figures.operation_bytes)?;
-        line(f, "  per path write", self.figures.operation_bytes / self.figures.path_writes.max(1))
+        line(f, "  largest", self.figures.delta_bytes_max)
     }
 
     fn time_lines(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

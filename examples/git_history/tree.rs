@@ -65,9 +65,9 @@ impl Tree {
         self.entries.merge(&other.entries);
     }
 
-    /// Writes the changes, as one group in each part. Returns the bytes of these as operations.
-    pub fn write(&mut self, writer: &mut Writer, changes: &[Change]) -> usize {
-        let (_, in_paths) = self.paths.edit_as_operation(writer, |mut paths, edit| {
+    /// Writes the changes, as one group in each part.
+    pub fn write(&mut self, writer: &mut Writer, changes: &[Change]) {
+        self.paths.edit(writer, |mut paths, edit| {
             for Change { path, entry } in changes {
                 match entry {
                     Some(_) => _ = paths.insert(edit, path.clone()),
@@ -75,7 +75,7 @@ impl Tree {
                 }
             }
         });
-        let (_, in_entries) = self.entries.edit_as_operation(writer, |mut entries, edit| {
+        self.entries.edit(writer, |mut entries, edit| {
             for Change { path, entry } in changes {
                 match *entry {
                     Some(entry) => _ = entries.insert(edit, path.clone(), entry),
@@ -83,8 +83,6 @@ impl Tree {
                 }
             }
         });
-        let bytes = |operation: Option<Vec<u8>>| operation.map_or(0, |bytes| bytes.len());
-        bytes(in_paths.map(|operation| operation.encode())) + bytes(in_entries.map(|operation| operation.encode()))
     }
 
     /// Whether this is the tree that git lists.
