@@ -447,7 +447,9 @@ mod tests {
             assert!(forward < more && more > backward && forward != more);
             // As many writers, in another order: both directions count.
             let ahead = version(&[&tail[..], &[(2, 6), (1, 3)]].concat());
-            assert!(forward != ahead && ahead != forward && forward < ahead);
+            assert_ne!(forward, ahead);
+            assert_ne!(ahead, forward);
+            assert!(forward < ahead);
             let other = version(&[&tail[..], &[(2, 6), (1, 2)]].concat());
             assert_eq!(forward.partial_cmp(&other), None);
             assert_eq!(forward.meet(&other), version(&[&tail[..], &[(1, 2), (2, 5)]].concat()));
