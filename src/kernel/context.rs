@@ -11,9 +11,23 @@ pub struct Context {
     pub(crate) floor: VersionVector,
     /// The branch written under last.
     own: Option<Own>,
-    /// Slots that moved since the last write under `own`, maybe more than once: what the next
-    /// operation depends on beyond the last one.
-    heard: Vec<u32>,
+    /// What the next operation depends on beyond the last one.
+    heard: Heard,
+}
+
+/// The slots that moved since the last write under a branch.
+#[derive(Clone)]
+enum Heard {
+    /// It is not known which.
+    Any,
+    /// These, maybe more than once.
+    These(Vec<u32>),
+}
+
+impl Default for Heard {
+    fn default() -> Self {
+        Self::These(Vec::new())
+    }
 }
 
 /// A branch with its slot here.
@@ -41,23 +55,29 @@ impl Context {
         let own = Own { slot, id: self.version.id(slot) };
         if self.own != Some(own) {
             self.own = Some(own);
-            self.heard.clear();
-            self.heard.extend(0..self.version.counters().len() as u32);
+            self.heard = Heard::Any;
         }
         own
     }
 
     /// The slots that the next operation must name as dependencies, and the list begins anew.
     pub(crate) fn take_heard(&mut self) -> Vec<u32> {
-        let mut heard = core::mem::take(&mut self.heard);
-        heard.sort_unstable();
-        heard.dedup();
-        heard
+        match core::mem::take(&mut self.heard) {
+            Heard::Any => (0..self.version.counters().len() as u32).collect(),
+            Heard::These(mut slots) => {
+                slots.sort_unstable();
+                slots.dedup();
+                slots
+            }
+        }
     }
 
     #[inline]
     pub(crate) fn forget_heard(&mut self) {
-        self.heard.clear();
+        match &mut self.heard {
+            Heard::These(slots) => slots.clear(),
+            heard => *heard = Heard::default(),
+        }
     }
 
     /// Sees all that someone saw, given by the slots of this version. Returns how many events are new.
@@ -69,14 +89,13 @@ impl Context {
             if counter > before {
                 new += counter - before;
                 self.version.raise(slot, counter);
-                if self.own.is_some() {
-                    self.heard.push(slot);
+                if let (Some(_), Heard::These(slots)) = (self.own, &mut self.heard) {
+                    slots.push(slot);
                 }
             }
         }
-        if self.heard.len() > 2 * self.version.slots() + 16 {
-            let heard = self.take_heard();
-            self.heard = heard;
+        if matches!(&self.heard, Heard::These(slots) if slots.len() > 2 * self.version.slots() + 16) {
+            self.heard = Heard::These(self.take_heard());
         }
         new
     }

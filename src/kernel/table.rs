@@ -26,13 +26,13 @@ const EMPTY: u32 = 0;
 const TOMBSTONE: u32 = 1;
 /// What is added to a slot in a lane.
 const OFFSET: u32 = 2;
-/// A shard is split when it has this many lines and is full: 2^8 lines are some 3,700 entries.
-const LINES_MAX: usize = 256;
+/// How many lines a shard has, as it grows. A full one with the most lines, some 4,100 entries, is split.
+const LINES: [usize; 9] = [1, 2, 4, 9, 18, 36, 72, 144, LINES_MAX];
+const LINES_MAX: usize = 288;
 const DEPTH_MAX: u32 = 24;
 
 #[derive(Clone)]
 struct Shard {
-    /// A power of two.
     lines: Vec<Line>,
     /// Lanes that are not empty, and how many may be: nine tenths, so that some line always has an
     /// empty lane.
@@ -85,44 +85,44 @@ impl Shard {
         hash as u32 & !self.slot_mask
     }
 
+    /// The line in which an entry belongs. The shard took the bits above, the tag has those below.
     #[inline]
     fn home(&self, hash: u64) -> usize {
-        (hash >> 32) as usize & (self.lines.len() - 1)
+        ((u64::from((hash >> 8) as u32) * self.lines.len() as u64) >> 32) as usize
+    }
+
+    #[inline]
+    fn next(&self, line: usize) -> usize {
+        if line + 1 == self.lines.len() { 0 } else { line + 1 }
     }
 
     #[inline(always)]
     fn find(&self, hash: u64, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
-        let line = &self.lines[self.home(hash)].0;
-        let found = tagged(line, !self.slot_mask, self.tag(hash)) & self.slot_mask;
-        if found >= OFFSET && is(found - OFFSET) {
-            return Some(found - OFFSET);
-        }
-        if found == EMPTY && line[LANES - 1] == EMPTY {
-            return None;
-        }
-        self.find_further(hash, is)
-    }
-
-    /// Several lanes with the same tag, another key with the same tag, or a line that overflowed.
-    #[inline(never)]
-    fn find_further(&self, hash: u64, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
-        let (tag, slot_mask) = (self.tag(hash), self.slot_mask);
+        let tag = self.tag(hash);
         let mut at = self.home(hash);
         loop {
             let line = &self.lines[at].0;
-            let mut hits = matching(line, !slot_mask, tag);
-            while hits != 0 {
-                let entry = line[hits.trailing_zeros() as usize % LANES] & slot_mask;
-                if entry >= OFFSET && is(entry - OFFSET) {
-                    return Some(entry - OFFSET);
-                }
-                hits &= hits - 1;
+            let found = tagged(line, !self.slot_mask, tag) & self.slot_mask;
+            if found >= OFFSET && is(found - OFFSET) {
+                return Some(found - OFFSET);
+            }
+            if found != EMPTY
+                && let Some(slot) = self.find_among(line, tag, &mut is)
+            {
+                return Some(slot);
             }
             if line[LANES - 1] == EMPTY {
                 return None;
             }
-            at = (at + 1) & (self.lines.len() - 1);
+            at = self.next(at);
         }
+    }
+
+    /// Several lanes with the same tag, or another key with the same tag.
+    #[cold]
+    fn find_among(&self, line: &[u32; LANES], tag: u32, is: &mut impl FnMut(u32) -> bool) -> Option<u32> {
+        let tagged = line.iter().filter(|&&lane| lane & !self.slot_mask == tag).map(|lane| lane & self.slot_mask);
+        tagged.filter(|&entry| entry >= OFFSET).map(|entry| entry - OFFSET).find(|&slot| is(slot))
     }
 
     /// The line and lane of an entry that is there.
@@ -138,7 +138,7 @@ impl Shard {
             if line[LANES - 1] == EMPTY {
                 return None;
             }
-            at = (at + 1) & (self.lines.len() - 1);
+            at = self.next(at);
         }
     }
 
@@ -147,7 +147,6 @@ impl Shard {
         let entry = self.tag(hash) | (slot + OFFSET);
         let mut at = self.home(hash);
         loop {
-            let mask = self.lines.len() - 1;
             let line = &mut self.lines[at].0;
             if line[LANES - 1] == EMPTY {
                 line[filled(line)] = entry;
@@ -162,7 +161,7 @@ impl Shard {
                 self.live += 1;
                 return;
             }
-            at = (at + 1) & mask;
+            at = self.next(at);
         }
     }
 
@@ -180,18 +179,22 @@ impl Shard {
         }
     }
 
-    /// Distributes all entries over two runs of lines, each as many as here, by what `side` says of
-    /// their hash. Returns those that had spilled out of their home line, to be inserted anew.
-    fn distribute(
-        &self,
-        hash_of: &impl Fn(u32) -> u64,
-        side: impl Fn(u64) -> usize,
-        sides: [&mut [Line]; 2],
-        slot_mask: u32,
-    ) -> Vec<(u64, u32)> {
+    /// Enters everything that is in another shard.
+    fn take_over(&mut self, old: &Self, hash_of: &impl Fn(u32) -> u64) {
+        for lane in old.lines.iter().flat_map(|line| line.0) {
+            if lane & old.slot_mask >= OFFSET {
+                let slot = (lane & old.slot_mask) - OFFSET;
+                self.insert(hash_of(slot), slot);
+            }
+        }
+    }
+
+    /// Splits into two shards with as many lines, by the next bit of the hash.
+    fn split(&self, hash_of: &impl Fn(u32) -> u64, slot_mask: u32) -> [Self; 2] {
+        let depth = self.depth + 1;
+        let mut halves = [(); 2].map(|()| Self::new(self.lines.len(), depth, slot_mask));
+        let half = |hash: u64| (hash >> (64 - depth)) as usize & 1;
         let mut spilled = Vec::new();
-        let [low, high] = sides;
-        let mask = self.lines.len() - 1;
         for (at, line) in self.lines.iter().enumerate() {
             // A pass of its own, so that the keys, which are anywhere in memory, are fetched side by side.
             let mut hashes = [0; LANES];
@@ -201,34 +204,30 @@ impl Shard {
                     *hash = hash_of(entry - OFFSET);
                 }
             }
-            // Nothing else fills these lines directly: all of their entries were here.
-            let (mut in_low, mut in_high) = (0, 0);
+            // Nothing else fills these lines directly: all that belongs there was here, or had spilled.
+            let mut filled = [0; 2];
             for (&hash, &lane) in hashes.iter().zip(&line.0) {
                 let entry = lane & self.slot_mask;
                 if entry < OFFSET {
                     continue;
                 }
-                if (hash >> 32) as usize & mask != at {
+                if self.home(hash) != at {
                     spilled.push((hash, entry - OFFSET));
                     continue;
                 }
-                let lane = hash as u32 & !slot_mask | entry;
-                if side(hash) == 0 {
-                    low[at].0[in_low % LANES] = lane;
-                    in_low += 1;
-                } else {
-                    high[at].0[in_high % LANES] = lane;
-                    in_high += 1;
-                }
+                let half = half(hash);
+                halves[half].lines[at].0[filled[half] % LANES] = hash as u32 & !slot_mask | entry;
+                filled[half] += 1;
+            }
+            for (half, filled) in halves.iter_mut().zip(filled) {
+                half.used += filled as u32;
+                half.live += filled as u32;
             }
         }
-        spilled
-    }
-
-    /// Takes over lines that were filled from elsewhere.
-    fn recount(&mut self) {
-        self.used = self.lines.iter().map(|line| line.0.iter().filter(|&&lane| lane != EMPTY).count() as u32).sum();
-        self.live = self.used;
+        for (hash, slot) in spilled {
+            halves[half(hash)].insert(hash, slot);
+        }
+        halves
     }
 }
 
@@ -279,31 +278,19 @@ impl Table {
         let slot_mask = slot_mask_for(slot).max(shard.slot_mask);
         let lines = shard.lines.len();
         let crowded = shard.live as usize * 4 > lines * LANES * 3;
-        let mut old = core::mem::replace(&mut self.shards[at], Shard::new(0, 0, slot_mask));
-        if !crowded || lines < LINES_MAX || old.depth >= DEPTH_MAX {
-            let mut shard = Shard::new(if crowded { 2 * lines } else { lines }, old.depth, slot_mask);
-            let (low, high) = shard.lines.split_at_mut(lines);
-            let side = |hash: u64| usize::from(crowded && (hash >> 32) as usize & lines != 0);
-            let spilled = old.distribute(hash_of, side, [low, high], slot_mask);
-            shard.recount();
-            spilled.into_iter().for_each(|(hash, slot)| shard.insert(hash, slot));
-            self.shards[at] = shard;
+        if !crowded || lines < LINES_MAX || shard.depth >= DEPTH_MAX {
+            let more = LINES.into_iter().find(|&more| more > lines).unwrap_or(2 * lines);
+            let mut grown = Shard::new(if crowded { more } else { lines }, shard.depth, slot_mask);
+            grown.take_over(shard, hash_of);
+            self.shards[at] = grown;
             return;
         }
-        if old.depth == self.depth {
+        if shard.depth == self.depth {
             self.directory = self.directory.iter().flat_map(|&shard| [shard, shard]).collect();
             self.depth += 1;
         }
-        old.depth += 1;
-        let depth = old.depth;
-        let [mut low, mut high] = [(); 2].map(|()| Shard::new(lines, depth, slot_mask));
-        let side = |hash: u64| (hash >> (64 - depth)) as usize & 1;
-        let spilled = old.distribute(hash_of, side, [&mut low.lines, &mut high.lines], slot_mask);
-        low.recount();
-        high.recount();
-        for (hash, slot) in spilled {
-            if side(hash) == 0 { &mut low } else { &mut high }.insert(hash, slot);
-        }
+        let [low, high] = shard.split(hash_of, slot_mask);
+        let depth = low.depth;
         let new = self.shards.len() as u32;
         self.shards[at] = low;
         self.shards.push(high);
@@ -343,7 +330,7 @@ mod tests {
     }
 
     fn crowded(key: u64) -> u64 {
-        mixed(key) & 0xff00_0003_0000_00ff
+        mixed(key) & 0xff00_00c0_0000_00ff
     }
 
     #[test]
