@@ -27,6 +27,12 @@ pub trait DeltaCrdt: Crdt + Default {
     /// What has been seen: the complete digest of the state.
     fn version(&self) -> &VersionVector;
 
+    /// As [`merge`](Crdt::merge), where a value may reach its limits.
+    ///
+    /// # Errors
+    /// [`ApplyError::TooManyWriters`] or [`ApplyError::TooManyKeys`]. Nothing has changed then.
+    fn try_merge(&mut self, other: &Self) -> Result<Applied, ApplyError>;
+
     /// What someone who has seen `known` lacks.
     fn delta_since(&self, known: &VersionVector) -> Self::Delta;
 
@@ -90,6 +96,10 @@ impl<F: FragmentCodec> DeltaCrdt for Causal<F> {
 
     fn version(&self) -> &VersionVector {
         self.version()
+    }
+
+    fn try_merge(&mut self, other: &Self) -> Result<Applied, ApplyError> {
+        self.try_merge(other)
     }
 
     fn delta_since(&self, known: &VersionVector) -> Delta<F> {

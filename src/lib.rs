@@ -19,7 +19,7 @@ mod mutants;
 mod types;
 
 pub use causality::{Dot, ParseReplicaIdError, ReplicaId, Timestamp, VersionVector, Writer};
-pub use codec::{DecodeError, Limits};
+pub use codec::{DecodeError, FragmentCodec, Limits};
 pub use crdt::{Crdt, DeltaCrdt};
 pub use kernel::{
     Applied, ApplyError, Causal, CausalInbox, Change, ChangeKind, Data, Delta, DotStore, Edit, Either, Fragment,

@@ -38,6 +38,9 @@ struct Ids {
     /// Slots by id, kept once there are more than `SCAN` ids.
     find: HashTable<u32>,
     hasher: RandomState,
+    /// The slots by id, once somebody asked; copies share it.
+    #[cfg(feature = "std")]
+    order: std::sync::OnceLock<Vec<u32>>,
 }
 
 impl Ids {
@@ -69,14 +72,22 @@ impl Ids {
         self.find.find(self.hash(id), |&slot| self.is(slot as usize, id)).copied()
     }
 
+    fn sorted(&self) -> Vec<u32> {
+        let mut slots: Vec<u32> = (0..self.len() as u32).collect();
+        slots.sort_unstable_by_key(|&slot| (self.uuids[slot as usize], self.branches[slot as usize]));
+        slots
+    }
+
     fn push(&mut self, id: &ReplicaId) -> u32 {
+        #[cfg(feature = "std")]
+        self.order.take();
         let slot = self.len() as u32;
         self.uuids.push(*id.uuid().as_bytes());
         self.branches.push(id.branch());
         let indexed = self.find.len() as u32;
         if self.len() > Self::SCAN {
             for slot in indexed..self.len() as u32 {
-                let Self { uuids, branches, find, hasher } = self;
+                let Self { uuids, branches, find, hasher, .. } = self;
                 let hash =
                     |slot: u32| hasher.hash_one((u128::from_be_bytes(uuids[slot as usize]), branches[slot as usize]));
                 find.insert_unique(hash(slot), slot, |&slot| hash(slot));
@@ -127,7 +138,7 @@ impl VersionVector {
 
     /// The writers and their counters, in the order of replica ids.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (ReplicaId, u64)> + '_ {
-        let mut order = self.slots_by_id();
+        let mut order = self.slots_by_id().into_owned();
         order.retain(|&slot| self.at(slot) > 0);
         order.into_iter().map(|slot| (self.id(slot), self.at(slot)))
     }
@@ -284,12 +295,12 @@ impl VersionVector {
         here.find(&ids.get(slot as u32))
     }
 
-    /// All slots, by the order of their replica ids.
-    pub(crate) fn slots_by_id(&self) -> Vec<u32> {
-        let mut slots: Vec<u32> = (0..self.ids.len() as u32).collect();
-        let ids = &*self.ids;
-        slots.sort_unstable_by_key(|&slot| (ids.uuids[slot as usize], ids.branches[slot as usize]));
-        slots
+    /// All slots, by the order of their replica ids. Sorted once for all copies, where std is there.
+    pub(crate) fn slots_by_id(&self) -> Cow<'_, [u32]> {
+        #[cfg(feature = "std")]
+        return Cow::Borrowed(self.ids.order.get_or_init(|| self.ids.sorted()));
+        #[cfg(not(feature = "std"))]
+        Cow::Owned(self.ids.sorted())
     }
 
     /// Where the first `len` slots of `self` are in `base`, if `base` has them.

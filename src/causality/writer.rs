@@ -11,7 +11,7 @@ use crate::mutants::{self, Mutant};
 ///
 /// One writer can write to any number of values, clones and rolled-back copies included: it continues
 /// a value's history only where it was the last to do so, and otherwise opens a new *branch* of its
-/// id. So it never issues a dot twice. It is not `Clone`, for two copies would.
+/// id (each value that it writes to has a branch of its own). So it never issues a dot twice. It is not `Clone`, for two copies would.
 ///
 /// Make a new writer at every start of the program (that is what [`Writer::new`] does). A writer whose
 /// id comes back after a crash may issue dots again that others have already seen.

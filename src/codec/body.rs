@@ -12,28 +12,35 @@ use super::{DecodeError, Limits};
 use crate::causality::{MAX_COUNTER, PackedDot, ReplicaId, VersionVector};
 use crate::kernel::{DotStore, Effect, Fragment, Key, KeyForm, KeySort, Kind, Numbers, OwnedForm, Since, StoreDelta};
 
-/// How a fragment is written down. Implemented for dot stores and tuples of fragments.
-#[doc(hidden)]
+/// A fragment that can be written down: every one. Generic code names it to encode values, deltas and
+/// operations. Implemented by this crate only.
 pub trait FragmentCodec: Fragment {
     /// The rows of readable formats.
+    #[doc(hidden)]
     type Rows: Serialize + DeserializeOwned;
 
     /// Appends the tags of the types inside.
+    #[doc(hidden)]
     fn shape(out: &mut Vec<u8>);
 
     /// Writes what is stored and not known.
+    #[doc(hidden)]
     fn encode_since(&self, since: &Since<'_>, which: Which, ranks: &Ranks, out: &mut Vec<u8>);
 
     /// Writes a delta down.
+    #[doc(hidden)]
     fn encode_delta(delta: &Self::Delta, ranks: &Ranks, out: &mut Vec<u8>);
 
     /// Reads a delta back, checked in every respect. Its slots are the ranks of `header`.
+    #[doc(hidden)]
     fn decode_delta(input: &mut Input<'_, '_>, header: &Header<'_>) -> Result<Self::Delta, DecodeError>;
 
     /// The stored events as rows.
+    #[doc(hidden)]
     fn rows(&self, version: &VersionVector, ranks: &Ranks) -> Self::Rows;
 
     /// Reads rows back, checked in every respect.
+    #[doc(hidden)]
     fn from_rows(rows: Self::Rows, header: &Header<'_>) -> Result<Self::Delta, DecodeError>;
 }
 
@@ -47,13 +54,28 @@ pub enum Which {
     Live,
 }
 
-/// By slot, the place of each writer among those that are written, in the order of their ids.
+/// The writers that are written, in the order of their ids.
 #[doc(hidden)]
-pub struct Ranks(pub(crate) Vec<u32>);
+pub struct Ranks {
+    /// The slots in this order.
+    pub(crate) slots: Vec<u32>,
+    /// By slot, the place in this order.
+    pub(crate) of: Vec<u32>,
+}
 
 impl Ranks {
+    /// Ranks the slots for which `written` holds.
+    pub(crate) fn new(version: &VersionVector, written: impl Fn(u32) -> bool) -> Self {
+        let slots: Vec<u32> = version.slots_by_id().iter().copied().filter(|&slot| written(slot)).collect();
+        let mut of = alloc::vec![u32::MAX; version.slots()];
+        for (rank, &slot) in (0..).zip(&slots) {
+            of[slot as usize] = rank;
+        }
+        Self { slots, of }
+    }
+
     fn translate(&self, dot: PackedDot) -> PackedDot {
-        PackedDot::new(self.0[dot.slot() as usize], dot.counter())
+        PackedDot::new(self.of[dot.slot() as usize], dot.counter())
     }
 }
 
@@ -174,7 +196,7 @@ impl<'a, S: Kind> Table<'a, S> {
             match (earlier, self.keys[item.key as usize].form()) {
                 (Some(earlier), _) => put_varint(out, u64::from(earlier)),
                 (None, KeyForm::Nothing) => {}
-                (None, KeyForm::Writer(slot)) => put_varint(out, u64::from(ranks.0[slot as usize])),
+                (None, KeyForm::Writer(slot)) => put_varint(out, u64::from(ranks.of[slot as usize])),
                 (None, KeyForm::Content(content)) => put_value(out, content),
             }
         }
@@ -378,9 +400,6 @@ impl<S: Kind> FragmentCodec for DotStore<S> {
     fn rows(&self, version: &VersionVector, ranks: &Ranks) -> Self::Rows {
         let nothing = VersionVector::new();
         let table = Table::<S>::of_store(self, &Since::new(&nothing, version), Which::Stored, ranks);
-        let order = version.slots_by_id();
-        let written: Vec<ReplicaId> =
-            order.iter().filter(|&&slot| version.at(slot) > 0).map(|&slot| version.id(slot)).collect();
         let rows = table.items.iter().map(|item| {
             let (key, writer) = match table.keys[item.key as usize].form() {
                 KeyForm::Nothing => (None, None),
@@ -391,7 +410,13 @@ impl<S: Kind> FragmentCodec for DotStore<S> {
                 Effect::Live(value) => Some(value.clone()),
                 Effect::Removed | Effect::Known => None,
             };
-            Row { replica: written[item.dot.slot() as usize], counter: item.dot.counter(), key, writer, value }
+            Row {
+                replica: version.id(ranks.slots[item.dot.slot() as usize]),
+                counter: item.dot.counter(),
+                key,
+                writer,
+                value,
+            }
         });
         rows.collect()
     }
@@ -449,9 +474,9 @@ pub(crate) fn take_value<T: Serialize + DeserializeOwned>(reader: &mut Reader<'_
     let (value, rest) = postcard::take_from_bytes::<T>(reader.rest).map_err(|_| DecodeError::Value)?;
     let len = reader.rest.len() - rest.len();
     if len > 0 {
-        let mut again = Vec::with_capacity(len);
-        put_value(&mut again, &value);
-        if again != reader.rest[..len] {
+        reader.again.clear();
+        put_value(&mut reader.again, &value);
+        if reader.again != reader.rest[..len] {
             return Err(DecodeError::Malformed("a key or a value is not in its one form"));
         }
     }

@@ -33,7 +33,7 @@ impl Head<'_> {
         out.push(
             flag(base.is_some(), HAS_BASE) | flag(floor.is_some(), HAS_FLOOR) | flag(self.live.is_some(), HAS_LIVE),
         );
-        let by_rank = self.by_rank(&ranks);
+        let by_rank = &ranks.slots;
         if let Some(base) = base {
             let known = base.aligned_to(self.upto);
             // Most writers have nothing new: their difference is one byte.
@@ -44,16 +44,9 @@ impl Head<'_> {
             by_rank.iter().for_each(|&slot| put_varint(out, counter(&floor, slot)));
         }
         if let Some(live) = self.live {
-            put_dot_set(live, &by_rank, out);
+            put_dot_set(live, by_rank, out);
         }
         ranks
-    }
-
-    fn by_rank(&self, ranks: &Ranks) -> Vec<u32> {
-        let mut slots: Vec<(u32, u32)> = (0..).zip(&ranks.0).map(|(slot, &rank)| (rank, slot)).collect();
-        slots.retain(|&(rank, _)| rank != u32::MAX);
-        slots.sort_unstable();
-        slots.into_iter().map(|(_, slot)| slot).collect()
     }
 }
 

@@ -29,13 +29,11 @@ impl<F: FragmentCodec> Operation<F> {
             let writers = &self.writers;
             let is_named = |slot: u32| writers.at(slot) > 0 || named.binary_search(&slot).is_ok();
             let ranks = put_writers(writers, is_named, out);
-            let mut by_rank: Vec<u32> = (0..writers.slots() as u32).filter(|&slot| is_named(slot)).collect();
-            by_rank.sort_unstable_by_key(|&slot| ranks.0[slot as usize]);
-            put_varint(out, u64::from(ranks.0[self.writer as usize]));
+            put_varint(out, u64::from(ranks.of[self.writer as usize]));
             put_varint(out, self.first);
             put_varint(out, self.count - 1);
-            by_rank.iter().for_each(|&slot| put_varint(out, writers.at(slot)));
-            put_dot_set(&self.superseded, &by_rank, out);
+            ranks.slots.iter().for_each(|&slot| put_varint(out, writers.at(slot)));
+            put_dot_set(&self.superseded, &ranks.slots, out);
             F::encode_delta(&self.body, &ranks, out);
         });
     }

@@ -25,19 +25,9 @@ impl<F: FragmentCodec> Serialize for Causal<F> {
             return serializer.serialize_bytes(&self.encode());
         }
         let version = self.version();
-        let events = self.body.rows(version, &ranks(version));
+        let events = self.body.rows(version, &Ranks::new(version, |slot| version.at(slot) > 0));
         Readable { version: version.clone(), floor: self.floor().clone(), events }.serialize(serializer)
     }
-}
-
-/// The ranks of the writers that have seen anything.
-fn ranks(version: &VersionVector) -> Ranks {
-    let mut ranks = alloc::vec![u32::MAX; version.slots()];
-    let order = version.slots_by_id().into_iter().filter(|&slot| version.at(slot) > 0);
-    for (rank, slot) in (0..).zip(order) {
-        ranks[slot as usize] = rank;
-    }
-    Ranks(ranks)
 }
 
 fn from_readable<F: FragmentCodec>(readable: Readable<F::Rows>) -> Result<Causal<F>, DecodeError> {

@@ -12,12 +12,8 @@ use crate::causality::{MAX_COUNTER, ReplicaId, VersionVector};
 ///
 /// Ids are sorted; those of one UUID share it: UUID, number of branches, first branch, differences.
 pub(super) fn put_writers(version: &VersionVector, written: impl Fn(u32) -> bool, out: &mut Vec<u8>) -> Ranks {
-    let order: Vec<u32> = version.slots_by_id().into_iter().filter(|&slot| written(slot)).collect();
-    let mut ranks = alloc::vec![u32::MAX; version.slots()];
-    for (rank, &slot) in (0..).zip(&order) {
-        ranks[slot as usize] = rank;
-    }
-    let groups = order.chunk_by(|&a, &b| version.uuid_bytes(a) == version.uuid_bytes(b));
+    let ranks = Ranks::new(version, written);
+    let groups = ranks.slots.chunk_by(|&a, &b| version.uuid_bytes(a) == version.uuid_bytes(b));
     put_varint(out, groups.clone().count() as u64);
     for group in groups {
         out.extend_from_slice(version.uuid_bytes(group[0]));
@@ -28,7 +24,7 @@ pub(super) fn put_writers(version: &VersionVector, written: impl Fn(u32) -> bool
             next = u64::from(version.branch(slot)) + 1;
         }
     }
-    Ranks(ranks)
+    ranks
 }
 
 /// Reads a table of writers into the slots 0, 1, …
@@ -102,8 +98,8 @@ impl VersionVector {
     /// The table and the counters, without an envelope. Gives the ranks of the writers.
     pub(super) fn put(&self, out: &mut Vec<u8>) -> Ranks {
         let ranks = put_writers(self, |slot| self.at(slot) > 0, out);
-        for (_, counter) in self.iter() {
-            put_varint(out, counter);
+        for &slot in &ranks.slots {
+            put_varint(out, self.at(slot));
         }
         ranks
     }

@@ -14,11 +14,13 @@ pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
 /// Bytes still to be read.
 pub(crate) struct Reader<'a> {
     pub(crate) rest: &'a [u8],
+    /// Where a value is written again, to be compared.
+    pub(crate) again: Vec<u8>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(rest: &'a [u8]) -> Self {
-        Self { rest }
+        Self { rest, again: Vec::new() }
     }
 
     pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {

@@ -205,7 +205,7 @@ impl<S: Kind> DotStore<S> {
     /// The slots of the live keys in the order of their first live dots: the same on all replicas.
     pub(crate) fn slots_by_dot(&self, version: &VersionVector) -> Vec<u32> {
         let mut slots = Vec::with_capacity(self.live);
-        for writer in version.slots_by_id() {
+        for &writer in version.slots_by_id().iter() {
             self.visit_after(writer, 0, |counter, slot| {
                 let first = match self.entries.get(slot).cell.state() {
                     State::Live(_) => true,
@@ -439,30 +439,27 @@ impl<S: Kind> DotStore<S> {
 
     /// Discards all removals, showing each of their dots.
     pub(crate) fn discard_removals(&mut self, mut visit: impl FnMut(PackedDot)) {
-        let mut candidates = mem::take(&mut self.removed);
-        // From the back, so that an entry that moves into a freed slot has been looked at.
-        candidates.sort_unstable_by(|a, b| b.cmp(a));
-        candidates.dedup();
-        for slot in candidates {
-            if slot as usize >= self.entries.len() {
-                continue;
-            }
-            match self.entries.get(slot).cell.state() {
-                State::Live(_) => {}
-                State::Removed(dot) => {
-                    visit(dot);
-                    self.index.remove(dot.slot(), dot.counter());
-                    self.removals -= 1;
-                    self.drop_entry(slot);
-                }
-                State::Many(_) => {
-                    let was_live = self.is_live(slot);
-                    let mut events = self.unsettle(slot);
-                    for event in events.extract_if(.., |event| event.value.is_none()) {
-                        visit(event.dot);
-                        self.leave(&event);
+        for slot in mem::take(&mut self.removed) {
+            // The last entry moves into a slot that is freed: look at the same slot again.
+            while (slot as usize) < self.entries.len() {
+                match self.entries.get(slot).cell.state() {
+                    State::Live(_) => break,
+                    State::Removed(dot) => {
+                        visit(dot);
+                        self.index.remove(dot.slot(), dot.counter());
+                        self.removals -= 1;
+                        self.drop_entry(slot);
                     }
-                    self.settle(slot, was_live, events);
+                    State::Many(_) if self.removals_at(slot) == 0 => break,
+                    State::Many(_) => {
+                        let was_live = self.is_live(slot);
+                        let mut events = self.unsettle(slot);
+                        for event in events.extract_if(.., |event| event.value.is_none()) {
+                            visit(event.dot);
+                            self.leave(&event);
+                        }
+                        self.settle(slot, was_live, events);
+                    }
                 }
             }
         }

@@ -10,11 +10,11 @@ use crate::types::Stamped;
 /// How versions came to be in conflict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ConflictKind {
-    /// Both changed what was there.
+    /// Both wrote. Registers and maps do not tell whether the value was there before.
     WriteWrite,
-    /// Both created what was not there.
+    /// Both created what was not there, in a record.
     InsertInsert,
-    /// One deleted what the other changed.
+    /// One deleted what the other changed, in a record.
     UpdateDelete,
 }
 

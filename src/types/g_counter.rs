@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::tag;
 use crate::causality::{Dot, ReplicaId, VersionVector, Writer};
-use crate::kernel::{Causal, DotStore, Edit, Fragment, Kind, Show, WriterKey, payload, reads};
+use crate::kernel::{Causal, DotStore, Edit, EventsOf, Fragment, Kind, Show, WriterKey, payload, reads};
 use crate::mutants::{self, Mutant};
 
 /// A counter that only grows.
@@ -103,7 +103,10 @@ pub(super) fn own_key(edit: &mut Edit<'_>) -> WriterKey {
 
 #[inline]
 fn total_at(store: &GCounterBody, slot: u32) -> u64 {
-    store.events_at(slot).live().map(|(_, total)| total.0).max().unwrap_or(0)
+    match store.events_at(slot) {
+        EventsOf::One(_, total) => total.map_or(0, |total| total.0),
+        events => events.live().map(|(_, total)| total.0).max().unwrap_or(0),
+    }
 }
 
 reads! { impl[] GCounterBody {

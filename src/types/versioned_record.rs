@@ -27,6 +27,8 @@ use crate::mutants::{self, Mutant};
 /// A deletion is *overruled* when a field, or the record's header, has both its mark and a live
 /// value. Then the fields that it deleted show the values that it kept, as long as no other deletion
 /// that stands deleted them too. Writing into such a conflict brings those fields back for good.
+/// Setting a field again after a deletion overwrites its marks on that field and on the header: only
+/// the marks that are left can then be overruled by an update that was concurrent with the deletion.
 /// After a delete that was concurrent with an update, a third party that has seen only the delete
 /// and writes a field again does not bring the other fields back.
 ///
