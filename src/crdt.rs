@@ -31,7 +31,9 @@ pub trait DeltaCrdt: Crdt + Default {
     ///
     /// # Errors
     /// [`ApplyError::TooManyWriters`] or [`ApplyError::TooManyKeys`]. Nothing has changed then.
-    fn try_merge(&mut self, other: &Self) -> Result<Applied, ApplyError>;
+    fn try_merge(&mut self, other: &Self) -> Result<Applied, ApplyError> {
+        Ok(self.merge(other))
+    }
 
     /// What someone who has seen `known` lacks.
     fn delta_since(&self, known: &VersionVector) -> Self::Delta;
