@@ -356,6 +356,8 @@ impl<S: Kind> FragmentCodec for DotStore<S> {
         let (removed, known, siblings) = (flags()?, flags()?, flags()?);
         let (mut removed, mut known, mut siblings) = (removed.cursor(), known.cursor(), siblings.cursor());
         let mut builder = Builder::<S>::new(header);
+        // A key is a byte at least, or there is one only.
+        builder.keys.reserve(reader.rest.len().min(count as usize));
         // Keys first. The loop ends with the bytes: a second key without a byte is refused.
         let mut owners = Vec::new();
         for at in 0..count {

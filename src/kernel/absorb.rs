@@ -277,6 +277,7 @@ impl<S: Kind> Fragment for DotStore<S> {
     }
 
     fn absorb(&mut self, delta: StoreDelta<S>, incoming: &Incoming<'_>, visit: Visit<'_, Self>) -> usize {
+        self.reserve(delta.keys.len());
         let mut changed = 0;
         let mut rest = delta.events;
         for (dot, _) in &mut rest {
@@ -299,6 +300,7 @@ impl<S: Kind> Fragment for DotStore<S> {
         incoming: &Incoming<'_>,
         visit: Visit<'_, Self>,
     ) -> usize {
+        self.reserve(other.entry_count());
         let mut changed = 0;
         let slots = Slots(&incoming.slots);
         other.visit_new(since, |slot| {

@@ -92,6 +92,8 @@ pub struct Slots<'a>(pub(crate) &'a SlotMap);
 pub trait Lookup<K>: Default + Clone + Send + Sync {
     /// The slot of the key, or the token with which it can be inserted.
     fn find(&self, key: &K, keys: &impl Keys<K>) -> Result<u32, Vacant>;
+    /// Makes an empty index ready for so many keys.
+    fn reserve(&mut self, _keys: usize) {}
     /// Enters a key that was not found. The entry at `slot` must be there already.
     fn insert(&mut self, vacant: Vacant, slot: u32, keys: &impl Keys<K>);
     /// Forgets the key at `slot`.
@@ -122,6 +124,12 @@ pub(crate) struct Numbers<K: Key> {
 impl<K: Key> Numbers<K> {
     pub(crate) fn new() -> Self {
         Self { keys: Vec::new(), lookup: Default::default() }
+    }
+
+    /// Makes ready for so many keys.
+    pub(crate) fn reserve(&mut self, keys: usize) {
+        self.keys.reserve(keys);
+        self.lookup.reserve(keys);
     }
 
     /// The number of the key, which may be new.
@@ -333,6 +341,10 @@ impl<T: Data + Hash> Lookup<Hashed<T>> for HashLookup {
     fn find(&self, key: &Hashed<T>, keys: &impl Keys<Hashed<T>>) -> Result<u32, Vacant> {
         let hash = self.hasher.hash_one(&key.0);
         self.table.find(hash, |slot| keys.key(slot) == Some(key)).ok_or(Vacant(hash))
+    }
+
+    fn reserve(&mut self, keys: usize) {
+        self.table.reserve(keys);
     }
 
     #[inline]

@@ -30,6 +30,9 @@ pub struct DotStore<S: Kind> {
     removed: Vec<u32>,
 }
 
+/// What an entry holds that is about to be dropped.
+const UNLINKED: Cell = Cell::removed(PackedDot::new(0, 0));
+
 struct Entry<S: Kind> {
     key: S::Key,
     cell: Cell,
@@ -384,9 +387,16 @@ impl<S: Kind> DotStore<S> {
         }
     }
 
+    /// Makes an empty store ready for so many keys.
+    pub(crate) fn reserve(&mut self, keys: usize) {
+        if self.entries.len() == 0 {
+            self.lookup.reserve(keys);
+        }
+    }
+
     /// Enters a key with no event yet, to be settled at once.
     pub(crate) fn open(&mut self, vacant: Vacant, key: S::Key) -> u32 {
-        self.push(vacant, key, Cell::removed(PackedDot::new(0, 0)), None)
+        self.push(vacant, key, UNLINKED, None)
     }
 
     /// Stores one event of a key that is not there.
@@ -414,6 +424,11 @@ impl<S: Kind> DotStore<S> {
     /// Takes an entry without events away; the last entry moves into its slot.
     fn drop_entry(&mut self, slot: u32) {
         self.lookup.remove(&self.entries.get(slot).key, slot);
+        self.drop_unlinked(slot);
+    }
+
+    /// As `drop_entry`, of an entry that no lookup finds any more. All unlinked ones behind it are gone.
+    fn drop_unlinked(&mut self, slot: u32) {
         self.entries.swap_remove(slot);
         let from = self.entries.len() as u32;
         if slot == from {
@@ -439,32 +454,58 @@ impl<S: Kind> DotStore<S> {
 
     /// Discards all removals, showing each of their dots.
     pub(crate) fn discard_removals(&mut self, mut visit: impl FnMut(PackedDot)) {
-        for slot in mem::take(&mut self.removed) {
-            // The last entry moves into a slot that is freed: look at the same slot again.
-            while (slot as usize) < self.entries.len() {
-                match self.entries.get(slot).cell.state() {
-                    State::Live(_) => break,
-                    State::Removed(dot) => {
-                        visit(dot);
-                        self.index.remove(dot.slot(), dot.counter());
-                        self.removals -= 1;
-                        self.drop_entry(slot);
-                    }
-                    State::Many(_) if self.removals_at(slot) == 0 => break,
-                    State::Many(_) => {
-                        let was_live = self.is_live(slot);
-                        let mut events = self.unsettle(slot);
-                        for event in events.extract_if(.., |event| event.value.is_none()) {
-                            visit(event.dot);
-                            self.leave(&event);
-                        }
-                        self.settle(slot, was_live, events);
-                    }
+        let mut candidates = mem::take(&mut self.removed);
+        candidates.sort_unstable();
+        candidates.dedup();
+        // From the back, so that no slot moves before its turn. In batches, so that what they touch,
+        // which is anywhere in memory, is fetched side by side.
+        for batch in candidates.rchunks(64) {
+            for &slot in batch {
+                self.unlink_removals(slot, &mut visit);
+            }
+            for &slot in batch.iter().rev() {
+                if self.is_unlinked(slot) {
+                    self.drop_unlinked(slot);
                 }
             }
         }
         self.removed.clear();
         debug_assert_eq!(self.removals, 0);
+    }
+
+    /// Takes the removals of a key out of the index, and the key out of the lookup if nothing is left.
+    fn unlink_removals(&mut self, slot: u32, visit: &mut impl FnMut(PackedDot)) {
+        if slot as usize >= self.entries.len() {
+            return;
+        }
+        match self.entries.get(slot).cell.state() {
+            State::Live(_) => {}
+            State::Removed(dot) => {
+                visit(dot);
+                self.index.remove(dot.slot(), dot.counter());
+                self.removals -= 1;
+                self.lookup.remove(&self.entries.get(slot).key, slot);
+                self.entries.get_mut(slot).cell = UNLINKED;
+            }
+            State::Many(_) => {
+                let was_live = self.is_live(slot);
+                let mut events = self.unsettle(slot);
+                for event in events.extract_if(.., |event| event.value.is_none()) {
+                    visit(event.dot);
+                    self.leave(&event);
+                }
+                if events.is_empty() {
+                    self.lookup.remove(&self.entries.get(slot).key, slot);
+                    self.entries.get_mut(slot).cell = UNLINKED;
+                } else {
+                    self.settle(slot, was_live, events);
+                }
+            }
+        }
+    }
+
+    fn is_unlinked(&self, slot: u32) -> bool {
+        self.entries.try_get(slot).is_some_and(|entry| entry.cell == UNLINKED)
     }
 
     /// Builds everything anew, without the room that was reserved or left behind.

@@ -272,6 +272,22 @@ impl Table {
         }
     }
 
+    /// Makes an empty table ready for so many entries.
+    pub(crate) fn reserve(&mut self, entries: usize) {
+        if !self.directory.is_empty() || entries <= LANES {
+            return;
+        }
+        // Three quarters: with hashes as they come, hardly any shard is split then.
+        let lines = entries.div_ceil(LANES * 3 / 4);
+        let slot_mask = slot_mask_for(entries.min(Self::SLOT_MAX as usize) as u32);
+        self.depth = lines.div_ceil(LINES_MAX).next_power_of_two().trailing_zeros().min(DEPTH_MAX);
+        let shards = 1 << self.depth;
+        let per_shard = lines.div_ceil(shards);
+        let lines = LINES.into_iter().find(|&lines| lines >= per_shard).unwrap_or(LINES_MAX);
+        self.directory = (0..shards as u32).collect();
+        self.shards = (0..shards).map(|_| Shard::new(lines, self.depth, slot_mask)).collect();
+    }
+
     #[cold]
     fn make_room(&mut self, at: usize, hash: u64, slot: u32, hash_of: &impl Fn(u32) -> u64) {
         let shard = &self.shards[at];
