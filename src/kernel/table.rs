@@ -27,7 +27,7 @@ const TOMBSTONE: u32 = 1;
 /// What is added to a slot in a lane.
 const OFFSET: u32 = 2;
 /// How many lines a shard has, as it grows. A full one with the most lines, some 4,100 entries, is split.
-const LINES: [usize; 9] = [1, 2, 4, 9, 18, 36, 72, 144, LINES_MAX];
+const LINES: [usize; 10] = [1, 2, 4, 9, 18, 36, 72, 108, 162, LINES_MAX];
 const LINES_MAX: usize = 288;
 const DEPTH_MAX: u32 = 24;
 
