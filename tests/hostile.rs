@@ -292,7 +292,7 @@ fn too_many_writers_are_a_typed_error() {
             (0..1 << 15).map(|writer| (ReplicaId::from_seed(part << 32 | writer), 1)).collect();
         let mut bytes = version.encode();
         // The same table and counters as a delta without events: content 3, the shape of a set, no
-        // flags, and five empty sets.
+        // flags, and four empty sets.
         bytes[5] = 3;
         bytes.splice(7..8, [1, 7]);
         let end = bytes.len() - 4;
