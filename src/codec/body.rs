@@ -84,6 +84,8 @@ impl Ranks {
 pub struct Input<'r, 'b> {
     pub(crate) reader: &'r mut Reader<'b>,
     pub(crate) limits: &'r Limits,
+    /// How many events may still come, over all parts.
+    pub(crate) events: usize,
 }
 
 /// What the rest of a delta refers to: writers by rank, and what each may be seen up to.
@@ -216,13 +218,15 @@ struct Builder<'h, S: Kind> {
     events: Vec<(u32, PackedDot, Effect<S::Value>)>,
     /// By key, whether one of its events is new.
     new: Vec<bool>,
+    /// By key, the writer of its last event.
+    last: Vec<u32>,
 }
 
 const UNSORTED: DecodeError = DecodeError::Malformed("dots are not in order");
 
 impl<'h, S: Kind> Builder<'h, S> {
     fn new(header: &'h Header<'h>) -> Self {
-        Self { header, keys: Numbers::new(), events: Vec::new(), new: Vec::new() }
+        Self { header, keys: Numbers::new(), events: Vec::new(), new: Vec::new(), last: Vec::new() }
     }
 
     /// The number of a key, and whether it appears for the first time.
@@ -230,6 +234,7 @@ impl<'h, S: Kind> Builder<'h, S> {
         let (number, first) = self.keys.number(key);
         if first {
             self.new.push(false);
+            self.last.push(u32::MAX);
         }
         (number, first)
     }
@@ -241,6 +246,9 @@ impl<'h, S: Kind> Builder<'h, S> {
         }
         if dot.counter() == 0 || dot.counter() > self.header.upto.at(dot.slot()) {
             return Err(DecodeError::Malformed("an event is beyond its version"));
+        }
+        if core::mem::replace(&mut self.last[key as usize], dot.slot()) == dot.slot() {
+            return Err(DecodeError::Malformed("two events of one writer on a key"));
         }
         let known = dot.counter() <= (self.header.known)(dot.slot());
         if known != (effect == Effect::Known) {
@@ -327,9 +335,9 @@ impl<S: Kind> FragmentCodec for DotStore<S> {
     }
 
     fn decode_delta(input: &mut Input<'_, '_>, header: &Header<'_>) -> Result<StoreDelta<S>, DecodeError> {
-        let Input { reader, limits } = input;
+        let Input { reader, limits, events } = input;
         let writers = header.upto.slots() as u64;
-        let limit = limits.events;
+        let limit = *events;
         let named = match writers.checked_sub(1) {
             Some(last) => Runs::decode(reader, 0, last, limits.writers)?,
             None if reader.byte()? == 0 => Runs::default(),
@@ -348,6 +356,7 @@ impl<S: Kind> FragmentCodec for DotStore<S> {
             }
             dots.push((rank as u32, counters));
         }
+        *events -= count as usize;
         let mut flags = || match count.checked_sub(1) {
             Some(last) => Runs::decode(reader, 0, last, limit),
             None if reader.byte()? == 0 => Ok(Runs::default()),

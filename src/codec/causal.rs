@@ -117,9 +117,26 @@ fn take_delta<F: FragmentCodec>(mut reader: Reader<'_>, limits: &Limits) -> Resu
     };
     let known = |slot| base.at(slot);
     let header = Header { upto: &upto, known: &known };
-    let body = F::decode_delta(&mut Input { reader, limits }, &header)?;
+    let body = F::decode_delta(&mut Input { reader, limits, events: limits.events }, &header)?;
     reader.end()?;
+    check_parts::<F>(&body)?;
     Ok(Delta { upto, base, floor, live, body })
+}
+
+/// That no dot stands in two parts. Within a part they are sorted, so none stands there twice.
+pub(super) fn check_parts<F: FragmentCodec>(body: &F::Delta) -> Result<(), DecodeError> {
+    let mut shape = Vec::new();
+    F::shape(&mut shape);
+    if shape.first() != Some(&super::TUPLE) {
+        return Ok(());
+    }
+    let mut dots = Vec::new();
+    F::listed(body, &mut |dot| dots.push(dot.0));
+    dots.sort_unstable();
+    if dots.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(DecodeError::Malformed("a dot in two parts"));
+    }
+    Ok(())
 }
 
 fn not_empty(version: &VersionVector) -> Result<(), DecodeError> {

@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 
 use super::body::{FragmentCodec, Header, Input};
-use super::causal::{put_dot_set, take_dot_set};
+use super::causal::{check_parts, put_dot_set, take_dot_set};
 use super::envelope::{self, Content};
 use super::version::{put_writers, take_counters, take_writers};
 use super::wire::put_varint;
@@ -60,8 +60,9 @@ impl<F: FragmentCodec> Operation<F> {
         upto[writer as usize] = last;
         let (upto, known) = (table.with_counters(upto), |slot| if slot == writer { first - 1 } else { 0 });
         let header = Header { upto: &upto, known: &known };
-        let body = F::decode_delta(&mut Input { reader, limits }, &header)?;
+        let body = F::decode_delta(&mut Input { reader, limits, events: limits.events }, &header)?;
         reader.end()?;
+        check_parts::<F>(&body)?;
         Ok(Self { writers, writer, first, count: last - first + 1, superseded, body })
     }
 }

@@ -4,6 +4,7 @@ use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::body::{FragmentCodec, Header, Ranks};
+use super::causal::check_parts;
 use super::{DecodeError, Limits};
 use crate::causality::VersionVector;
 use crate::kernel::{Causal, Delta};
@@ -38,6 +39,7 @@ fn from_readable<F: FragmentCodec>(readable: Readable<F::Rows>) -> Result<Causal
     }
     let header = Header { upto: &upto, known: &|_| 0 };
     let body = F::from_rows(readable.events, &header)?;
+    check_parts::<F>(&body)?;
     let floor = upto.with_counters(readable.floor.aligned_to(&upto).into_owned());
     Causal::from_snapshot(Delta { upto, base: VersionVector::new(), floor, live: None, body })
 }

@@ -6,7 +6,7 @@ use super::body::Ranks;
 use super::envelope::{self, Content};
 use super::wire::{Reader, put_varint};
 use super::{DecodeError, Limits};
-use crate::causality::{MAX_COUNTER, ReplicaId, VersionVector};
+use crate::causality::{MAX_COUNTER, MAX_WRITERS, ReplicaId, VersionVector};
 
 /// Writes the table of the writers for whom `written` holds, and gives their ranks by slot.
 ///
@@ -42,7 +42,7 @@ pub(super) fn take_writers(reader: &mut Reader<'_>, limits: &Limits) -> Result<V
         for at in 0u64.. {
             let branch = next.checked_add(reader.varint()?).and_then(|branch| u32::try_from(branch).ok());
             let branch = branch.ok_or(DecodeError::Malformed("a branch has 32 bits"))?;
-            if version.slots() >= limits.writers {
+            if version.slots() >= limits.writers.min(MAX_WRITERS) {
                 return Err(DecodeError::TooLarge("writers"));
             }
             version.intern(&ReplicaId::new(Uuid::from_bytes(uuid), branch));

@@ -2,14 +2,17 @@
 
 use alloc::vec::Vec;
 
-use super::changes::{Change, ChangeKind};
+use foldhash::fast::RandomState;
+use hashbrown::HashSet;
+
+use super::changes::{Change, ChangeKind, Changes};
 use super::delta::{Effect, StoreDelta};
 use super::edit::Edit;
 use super::error::ApplyError;
 use super::event::{Event, Kind};
 use super::fragment::{Fragment, Raw, Visit};
 use super::incoming::{Incoming, Since};
-use super::lookup::{Key, Slots};
+use super::lookup::{Key, Slots, Vacant};
 use super::store::{DotStore, EventsOf};
 use super::table::Table;
 use super::view::View;
@@ -49,18 +52,13 @@ impl<S: Kind> DotStore<S> {
 
     /// Visits the keys with an event that the peer has not seen, each once.
     pub(crate) fn visit_new(&self, since: &Since<'_>, mut visit: impl FnMut(u32)) {
+        let mut seen = HashSet::<u32, RandomState>::default();
         for (writer, known) in since.writers() {
-            self.visit_after(writer, known, |counter, slot| {
-                let first = match self.events_at(slot) {
-                    EventsOf::One(..) => true,
-                    EventsOf::Many(events) => {
-                        let first = events.iter().find(|event| !since.knows(event.dot));
-                        first.is_some_and(|first| first.dot == PackedDot::new(writer, counter))
-                    }
-                };
-                if first {
-                    visit(slot);
+            self.visit_after(writer, known, |_, slot| {
+                if self.has_siblings(slot) && !seen.insert(slot) {
+                    return;
                 }
+                visit(slot);
             });
         }
     }
@@ -123,29 +121,27 @@ impl<S: Kind> DotStore<S> {
     #[inline]
     fn reconcile(
         &mut self,
-        found: Result<u32, super::lookup::Vacant>,
+        found: Result<u32, Vacant>,
         key: impl FnOnce() -> S::Key,
         theirs: &mut (impl Theirs<S::Value> + ?Sized),
         incoming: &Incoming<'_>,
-        visit: Visit<'_, Self>,
-    ) -> usize {
+        changes: &mut Changes<S::Key>,
+    ) {
         match found {
             Err(vacant) if theirs.len() == 1 => {
                 let dot = theirs.dot(0);
-                if incoming.is_known(dot) {
-                    return 0;
+                if !incoming.is_known(dot) {
+                    let value = theirs.take(0);
+                    let live = value.is_some();
+                    let slot = self.put_new(vacant, key(), dot, value);
+                    self.report(slot, false, live, changes);
                 }
-                let value = theirs.take(0);
-                let live = value.is_some();
-                let slot = self.put_new(vacant, key(), dot, value);
-                self.report(slot, kind(false, live), visit)
             }
             Err(vacant) => {
-                if (0..theirs.len()).all(|at| incoming.is_known(theirs.dot(at))) {
-                    return 0;
+                if !(0..theirs.len()).all(|at| incoming.is_known(theirs.dot(at))) {
+                    let slot = self.open(vacant, key());
+                    self.weave(slot, false, Vec::new(), theirs, incoming, changes);
                 }
-                let slot = self.open(vacant, key());
-                self.weave(slot, false, Vec::new(), theirs, incoming, visit)
             }
             Ok(slot) => {
                 if theirs.len() == 1
@@ -153,28 +149,28 @@ impl<S: Kind> DotStore<S> {
                 {
                     let dot = theirs.dot(0);
                     if dot == mine {
-                        return 0;
+                        return;
                     }
                     if !incoming.is_known(dot) && incoming.supersedes(mine) {
                         let was_live = value.is_some();
                         let value = theirs.take(0);
                         let live = value.is_some();
                         self.put_at(slot, dot, value, |_| {});
-                        return self.report(slot, kind(was_live, live), visit);
+                        return self.report(slot, was_live, live, changes);
                     }
                 }
                 let was_live = self.is_live(slot);
                 let events = self.unsettle(slot);
-                self.weave(slot, was_live, events, theirs, incoming, visit)
+                self.weave(slot, was_live, events, theirs, incoming, changes);
             }
         }
     }
 
     #[inline]
-    fn report(&self, slot: u32, kind: Option<ChangeKind>, visit: Visit<'_, Self>) -> usize {
-        let Some(kind) = kind else { return 0 };
-        visit(Change { key: self.key_at(slot).shown(), kind });
-        1
+    fn report(&self, slot: u32, was_live: bool, live: bool, changes: &mut Changes<S::Key>) {
+        if let Some(kind) = kind(was_live, live) {
+            changes.add(self.key_at(slot), kind);
+        }
     }
 
     /// The general case: several events on either side. `mine` was taken out of `slot`.
@@ -185,8 +181,8 @@ impl<S: Kind> DotStore<S> {
         mut mine: Vec<Event<S::Value>>,
         theirs: &mut (impl Theirs<S::Value> + ?Sized),
         incoming: &Incoming<'_>,
-        visit: Visit<'_, Self>,
-    ) -> usize {
+        changes: &mut Changes<S::Key>,
+    ) {
         let mut listed: Vec<PackedDot> = (0..theirs.len()).map(|at| theirs.dot(at)).collect();
         listed.sort_unstable();
         let mut changed = false;
@@ -198,32 +194,34 @@ impl<S: Kind> DotStore<S> {
             }
             keep
         });
-        let held = mine.len();
         for at in 0..theirs.len() {
             let dot = theirs.dot(at);
-            // A dot that is not known cannot be held, but for a key that a hostile delta lists twice.
-            if !incoming.is_known(dot) && !mine[..held].iter().any(|event| event.dot == dot) {
+            if !incoming.is_known(dot) {
                 let event = Event { dot, value: theirs.take(at) };
                 changed |= event.value.is_some();
                 self.enter(slot, &event);
                 mine.push(event);
             }
         }
+        // Sorted by writer. Of one writer only the last is maximal: it has seen the others.
+        mine.sort_unstable_by_key(|event| core::cmp::Reverse(event.dot));
+        mine.dedup_by(|earlier, later| {
+            let gone = earlier.dot.slot() == later.dot.slot();
+            if gone {
+                changed |= earlier.value.is_some();
+                self.leave(earlier);
+            }
+            gone
+        });
         if mutants::on(Mutant::DropLosersOnMerge) && mine.len() > 1 {
-            let winner = mine.iter().map(|event| event.dot).max();
-            mine.retain(|event| {
-                let keep = Some(event.dot) == winner;
-                if !keep {
-                    self.leave(event);
-                }
-                keep
-            });
+            mine.drain(1..).for_each(|event| self.leave(&event));
         }
         let live = mine.iter().any(|event| event.value.is_some());
-        // Before settling: a key without events goes, and another one takes its slot.
-        let reported = self.report(slot, kind(was_live, live).filter(|_| changed), visit);
+        if changed {
+            // Before settling: a key without events goes, and another one takes its slot.
+            self.report(slot, was_live, live, changes);
+        }
         self.settle(slot, was_live, mine);
-        reported
     }
 }
 
@@ -276,9 +274,19 @@ impl<S: Kind> Fragment for DotStore<S> {
         if fits { Ok(()) } else { Err(ApplyError::TooManyKeys) }
     }
 
-    fn absorb(&mut self, delta: StoreDelta<S>, incoming: &Incoming<'_>, visit: Visit<'_, Self>) -> usize {
+    type Changes = Changes<S::Key>;
+
+    fn changes(wanted: bool) -> Self::Changes {
+        Changes::new(wanted)
+    }
+
+    fn show_changes(changes: &Self::Changes, visit: Visit<'_, Self>) -> usize {
+        changes.show(visit);
+        changes.count()
+    }
+
+    fn absorb(&mut self, delta: StoreDelta<S>, incoming: &Incoming<'_>, changes: &mut Self::Changes) {
         self.reserve(delta.keys.len());
-        let mut changed = 0;
         let mut rest = delta.events;
         for (dot, _) in &mut rest {
             *dot = incoming.translate(*dot);
@@ -288,20 +296,12 @@ impl<S: Kind> Fragment for DotStore<S> {
             let (theirs, behind) = core::mem::take(&mut rest).split_at_mut(count as usize);
             rest = behind;
             let key = key.translate(&Slots(&incoming.slots));
-            changed += self.reconcile(self.find(&key), || key, theirs, incoming, visit);
+            self.reconcile(self.find(&key), || key, theirs, incoming, changes);
         }
-        changed
     }
 
-    fn absorb_from(
-        &mut self,
-        other: &Self,
-        since: &Since<'_>,
-        incoming: &Incoming<'_>,
-        visit: Visit<'_, Self>,
-    ) -> usize {
+    fn absorb_from(&mut self, other: &Self, since: &Since<'_>, incoming: &Incoming<'_>, changes: &mut Self::Changes) {
         self.reserve(other.entry_count());
-        let mut changed = 0;
         let slots = Slots(&incoming.slots);
         other.visit_new(since, |slot| {
             // A key without a writer in it is the same on both sides, so it is not cloned to be found.
@@ -311,9 +311,8 @@ impl<S: Kind> Fragment for DotStore<S> {
                 None => self.find(theirs),
             };
             let mut events = Borrowed { events: other.events_at(slot), incoming };
-            changed += self.reconcile(found, || theirs.clone().translate(&slots), &mut events, incoming, visit);
+            self.reconcile(found, || theirs.clone().translate(&slots), &mut events, incoming, changes);
         });
-        changed
     }
 
     fn live_within(&self, since: &Since<'_>, visit: &mut dyn FnMut(Raw)) {
@@ -334,7 +333,7 @@ impl<S: Kind> Fragment for DotStore<S> {
         delta.keys.iter().filter_map(|(key, _)| key.writer()).for_each(visit);
     }
 
-    fn retain_live(&mut self, keep: &dyn Fn(Raw) -> bool, visit: Visit<'_, Self>) -> usize {
+    fn retain_live(&mut self, keep: &dyn Fn(Raw) -> bool, changes: &mut Self::Changes) {
         let mut gone = Vec::new();
         for (slot, (_, events)) in self.entries().enumerate() {
             let drops_removals = mutants::on(Mutant::LiveSetDropsRemovals);
@@ -356,10 +355,9 @@ impl<S: Kind> Fragment for DotStore<S> {
                 keep
             });
             let live = events.iter().any(|event| event.value.is_some());
-            self.report(slot, kind(was_live, live), visit);
+            self.report(slot, was_live, live, changes);
             self.settle(slot, was_live, events);
         }
-        gone.len()
     }
 
     fn holds(&self, dot: Raw) -> bool {
@@ -384,16 +382,19 @@ impl<S: Kind> Fragment for DotStore<S> {
             return false;
         }
         let slots = Slots(&incoming.slots);
-        let mut theirs_live = 0;
-        let all_here = other.entries().all(|(key, theirs)| {
-            let here = self.find(&key.clone().translate(&slots)).ok();
-            theirs.live().all(|(dot, value)| {
-                theirs_live += 1;
-                let dot = incoming.translate(dot);
-                here.is_some_and(|slot| self.events_at(slot).live().any(|mine| mine == (dot, value)))
+        self.entries_live() == other.entries_live()
+            && other.entries().all(|(key, theirs)| {
+                let mut theirs: Vec<_> = theirs.live().map(|(dot, value)| (incoming.translate(dot), value)).collect();
+                if theirs.is_empty() {
+                    return true;
+                }
+                let Ok(slot) = self.find(&key.clone().translate(&slots)) else { return false };
+                let mine = self.events_at(slot);
+                let mut mine: Vec<_> = mine.live().collect();
+                mine.sort_unstable_by_key(|&(dot, _)| dot);
+                theirs.sort_unstable_by_key(|&(dot, _)| dot);
+                mine == theirs
             })
-        });
-        all_here && theirs_live == self.entries().map(|(_, events)| events.live().count()).sum::<usize>()
     }
 
     #[cfg(any(test, feature = "mutants"))]

@@ -71,13 +71,24 @@ impl<F: Fragment> Causal<F> {
 
     /// Writes a group: all of it becomes visible together everywhere.
     ///
+    /// A handle writes only within its own edit: the lifetimes keep handles and edits of several
+    /// values apart.
+    ///
+    /// ```compile_fail
+    /// use dotted::{OrSet, Writer};
+    ///
+    /// let (mut a, mut b) = (OrSet::<u8>::new(), OrSet::<u8>::new());
+    /// let (mut u, mut v) = (Writer::new(), Writer::new());
+    /// a.edit(&mut u, |mut of_a, _| b.edit(&mut v, |_, edit| of_a.insert(edit, 1)));
+    /// ```
+    ///
     /// What was written stays, as one group, also if `edit` returns early or unwinds.
     ///
     /// # Panics
     /// If the value names 2²⁰ writers and this writer needs one more. Data of others cannot fill
     /// the last 2¹⁶ of them.
     #[inline]
-    pub fn edit<'a, R>(&'a mut self, writer: &mut Writer, edit: impl FnOnce(F::Mut<'a>, &mut Edit<'_>) -> R) -> R {
+    pub fn edit<R>(&mut self, writer: &mut Writer, edit: impl for<'e> FnOnce(F::Mut<'e>, &mut Edit<'e>) -> R) -> R {
         self.collect_if_due();
         let Self { context, body } = self;
         let mut group = Edit::new(context, writer, None);
@@ -95,19 +106,18 @@ impl<F: Fragment> Causal<F> {
     pub fn try_edit<R, E>(
         &mut self,
         writer: &mut Writer,
-        edit: impl for<'b> FnOnce(F::Mut<'b>, &mut Edit<'_>) -> Result<R, E>,
+        edit: impl for<'e> FnOnce(F::Mut<'e>, &mut Edit<'e>) -> Result<R, E>,
     ) -> Result<R, E> {
+        self.collect_if_due();
         let mut copy = self.clone();
         let Self { context, body } = &mut copy;
         let mut group = Edit::new(context, writer, None);
         let result = edit(body.edit(), &mut group);
-        match (&result, group.finish()) {
-            (Ok(_), _) => {
-                copy.context.forget_heard();
-                *self = copy;
-            }
-            (Err(_), Some(written)) => writer.retract(written.branch, written.count),
-            (Err(_), None) => {}
+        if result.is_ok() {
+            group.close();
+            *self = copy;
+        } else if let Some(written) = group.finish() {
+            writer.retract(written.branch, written.count);
         }
         result
     }
@@ -127,7 +137,7 @@ impl<F: Fragment> Causal<F> {
     pub fn edit_as_operation<R>(
         &mut self,
         writer: &mut Writer,
-        edit: impl for<'b> FnOnce(F::Mut<'b>, &mut Edit<'_>) -> R,
+        edit: impl for<'e> FnOnce(F::Mut<'e>, &mut Edit<'e>) -> R,
     ) -> (R, Option<Operation<F>>) {
         self.collect_if_due();
         let Self { context, body } = self;
@@ -145,7 +155,7 @@ impl<F: Fragment> Causal<F> {
     pub fn edit_as_delta<R>(
         &mut self,
         writer: &mut Writer,
-        edit: impl for<'b> FnOnce(F::Mut<'b>, &mut Edit<'_>) -> R,
+        edit: impl for<'e> FnOnce(F::Mut<'e>, &mut Edit<'e>) -> R,
     ) -> (R, Delta<F>) {
         let before = self.context.version.clone();
         let result = self.edit(writer, edit);
@@ -209,7 +219,7 @@ impl<F: Fragment> Causal<F> {
     /// [`ApplyError::Gap`] if this value has not seen the delta's base, [`ApplyError::Floor`] if the
     /// sender has discarded removals that this value has not seen. Nothing has changed then.
     pub fn apply(&mut self, delta: Delta<F>) -> Result<Applied, ApplyError> {
-        self.apply_with(delta, &mut |_| {})
+        self.apply_showing(delta, None)
     }
 
     /// As [`apply`](Causal::apply), and shows every key that looks different now.
@@ -217,6 +227,10 @@ impl<F: Fragment> Causal<F> {
     /// # Errors
     /// As [`apply`](Causal::apply).
     pub fn apply_with(&mut self, delta: Delta<F>, visit: Visit<'_, F>) -> Result<Applied, ApplyError> {
+        self.apply_showing(delta, Some(visit))
+    }
+
+    fn apply_showing(&mut self, delta: Delta<F>, visit: Option<Visit<'_, F>>) -> Result<Applied, ApplyError> {
         self.can_apply(&delta)?;
         let Self { context, body } = self;
         if delta.upto.is_within(&context.version) {
@@ -231,7 +245,8 @@ impl<F: Fragment> Causal<F> {
             F::listed(&delta.body, &mut |dot| listed.push(dot.0));
             (live, DotSet::from_dots(listed))
         });
-        let mut keys = body.absorb(delta.body, &incoming, visit);
+        let mut changes = F::changes(visit.is_some());
+        body.absorb(delta.body, &incoming, &mut changes);
         if let Some((live, listed)) = survivors {
             let back = context.version.slot_map(context.version.slots(), &delta.upto);
             let keep = |Raw(mine): Raw| {
@@ -240,7 +255,7 @@ impl<F: Fragment> Causal<F> {
                     live.contains(theirs) || listed.contains(theirs)
                 }
             };
-            keys += body.retain_live(&keep, visit);
+            body.retain_live(&keep, &mut changes);
         }
         let Supersedes::Unlisted(upto) = incoming.supersedes else { return Ok(Applied::UNCHANGED) };
         let upto = upto.into_owned();
@@ -249,7 +264,7 @@ impl<F: Fragment> Causal<F> {
             context.floor.join(&delta.floor);
         }
         self.collect_if_due();
-        Ok(Applied { events, keys })
+        Ok(Applied { events, keys: F::show_changes(&changes, visit.unwrap_or(&mut |_| {})) })
     }
 
     /// Takes in all that another value has seen. Costs O(writers + what is new).
@@ -259,7 +274,7 @@ impl<F: Fragment> Causal<F> {
     /// # Errors
     /// [`ApplyError::TooManyWriters`] or [`ApplyError::TooManyKeys`]. Nothing has changed then.
     pub fn try_merge(&mut self, other: &Self) -> Result<Applied, ApplyError> {
-        self.merge_with(other, &mut |_| {})
+        self.merge_showing(other, None)
     }
 
     /// As [`try_merge`](Causal::try_merge), and shows every key that looks different now.
@@ -267,6 +282,10 @@ impl<F: Fragment> Causal<F> {
     /// # Errors
     /// As [`try_merge`](Causal::try_merge).
     pub fn merge_with(&mut self, other: &Self, visit: Visit<'_, F>) -> Result<Applied, ApplyError> {
+        self.merge_showing(other, Some(visit))
+    }
+
+    fn merge_showing(&mut self, other: &Self, visit: Option<Visit<'_, F>>) -> Result<Applied, ApplyError> {
         let (theirs, floor) = (&other.context.version, &other.context.floor);
         if theirs.is_within(&self.context.version) {
             return Ok(Applied::UNCHANGED);
@@ -281,14 +300,15 @@ impl<F: Fragment> Causal<F> {
         let known = context.version.clone();
         let since = Since::new(&known, theirs);
         let incoming = Incoming { slots, mine: &known, supersedes: Supersedes::Unlisted(upto) };
-        let mut keys = body.absorb_from(&other.body, &since, &incoming, visit);
+        let mut changes = F::changes(visit.is_some());
+        body.absorb_from(&other.body, &since, &incoming, &mut changes);
         if !above_floor {
             let back = known.slot_map(known.slots(), theirs);
             let keep = |dot: Raw| {
                 let there = back.get(dot.0.slot());
                 !incoming.has_seen(dot.0) || other.body.holds(Raw(PackedDot::new(there, dot.0.counter())))
             };
-            keys += body.retain_live(&keep, visit);
+            body.retain_live(&keep, &mut changes);
         }
         if let Supersedes::Unlisted(upto) = &incoming.supersedes {
             let events = context.see(upto);
@@ -296,7 +316,7 @@ impl<F: Fragment> Causal<F> {
                 context.floor.join(floor);
             }
             self.collect_if_due();
-            return Ok(Applied { events, keys });
+            return Ok(Applied { events, keys: F::show_changes(&changes, visit.unwrap_or(&mut |_| {})) });
         }
         Ok(Applied::UNCHANGED)
     }
@@ -308,7 +328,12 @@ impl<F: Fragment> Causal<F> {
     pub fn can_apply_operation(&self, operation: &Operation<F>) -> Result<(), ApplyError> {
         let version = &self.context.version;
         let ready = operation.is_ready(version) || mutants::on(Mutant::IgnoreDependencies);
-        if !ready {
+        // A count of a writer of whom nothing has been seen: its own dependencies do not cover it.
+        let mut named = true;
+        F::named(&operation.body, &mut |slot| {
+            named &= slot == operation.writer || version.get(&operation.writers.id(slot)) > 0;
+        });
+        if !ready || !named {
             return Err(ApplyError::Gap { have: version.clone() });
         }
         self.has_room_for(&operation.writers)?;
@@ -333,13 +358,14 @@ impl<F: Fragment> Causal<F> {
         slots.complete(table, &mut context.version);
         let mut incoming = Incoming { slots, mine: &context.version, supersedes: Supersedes::These(DotSet::default()) };
         incoming.supersedes = Supersedes::These(operation.superseded.translated(|dot| incoming.translate(dot)));
-        let keys = body.absorb(operation.body, &incoming, &mut |_| {});
+        let mut changes = F::changes(false);
+        body.absorb(operation.body, &incoming, &mut changes);
         let slot = incoming.slots.get(operation.writer);
         let mut upto = alloc::vec![0; slot as usize + 1];
         upto[slot as usize] = operation.first + operation.count - 1;
         let events = context.see(&upto);
         self.collect_if_due();
-        Ok(Applied { events, keys })
+        Ok(Applied { events, keys: F::show_changes(&changes, &mut |_| {}) })
     }
 
     /// How many removals are stored, that a collection would discard.

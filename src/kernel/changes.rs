@@ -1,5 +1,9 @@
+use alloc::vec::Vec;
+
+use super::lookup::Key;
+
 /// How much a merge or a delta changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct Applied {
     /// How many events of others became known. Zero means that nothing at all changed.
@@ -25,7 +29,8 @@ impl Applied {
     }
 }
 
-/// What became of a key.
+/// What became of a key. In a record the mark of a deletion counts as being there, and may change what
+/// other fields show: after any change of a record, read it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ChangeKind {
     /// It was not there, and is now.
@@ -37,7 +42,7 @@ pub enum ChangeKind {
 }
 
 /// A key that looks different after a delta was applied.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change<'a, K: ?Sized> {
     /// The element, key or field; `()` where the type has only one.
     pub key: &'a K,
@@ -45,8 +50,40 @@ pub struct Change<'a, K: ?Sized> {
     pub kind: ChangeKind,
 }
 
+/// The changes of a delta, gathered while it is taken in and shown when it is.
+///
+/// Until then a visitor could see, or by a panic leave behind, a value that is half changed.
+#[doc(hidden)]
+pub struct Changes<K> {
+    wanted: bool,
+    list: Vec<(K, ChangeKind)>,
+    count: usize,
+}
+
+impl<K: Key> Changes<K> {
+    pub(crate) fn new(wanted: bool) -> Self {
+        Self { wanted, list: Vec::new(), count: 0 }
+    }
+
+    #[inline]
+    pub(crate) fn add(&mut self, key: &K, kind: ChangeKind) {
+        self.count += 1;
+        if self.wanted {
+            self.list.push((key.clone(), kind));
+        }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    pub(crate) fn show(&self, visit: &mut dyn for<'c> FnMut(Change<'c, K::Shown>)) {
+        self.list.iter().for_each(|(key, kind)| visit(Change { key: key.shown(), kind: *kind }));
+    }
+}
+
 /// A change in one of the parts of a tuple.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Either<A, B> {
     /// In the first part.
     Left(A),

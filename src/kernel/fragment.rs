@@ -20,6 +20,17 @@ pub trait Fragment: Default + Clone + Send + Sync + 'static {
         Self: 'a;
     /// What [`apply_with`](crate::Causal::apply_with) shows.
     type Change<'a>;
+    /// The changes, until they are shown.
+    #[doc(hidden)]
+    type Changes;
+
+    /// None yet; they are listed where that is wanted, and counted.
+    #[doc(hidden)]
+    fn changes(wanted: bool) -> Self::Changes;
+
+    /// Shows the changes and returns how many there are.
+    #[doc(hidden)]
+    fn show_changes(changes: &Self::Changes, visit: Visit<'_, Self>) -> usize;
 
     /// What reads: a [`View`], or a tuple of them.
     type View<'a>
@@ -40,19 +51,13 @@ pub trait Fragment: Default + Clone + Send + Sync + 'static {
     #[doc(hidden)]
     fn check(&self, delta: &Self::Delta) -> Result<(), ApplyError>;
 
-    /// Takes a checked delta in. Cannot fail. Returns how many keys changed.
+    /// Takes a checked delta in. Cannot fail.
     #[doc(hidden)]
-    fn absorb(&mut self, delta: Self::Delta, incoming: &Incoming<'_>, visit: Visit<'_, Self>) -> usize;
+    fn absorb(&mut self, delta: Self::Delta, incoming: &Incoming<'_>, changes: &mut Self::Changes);
 
     /// Takes in what another value has, without a delta in between.
     #[doc(hidden)]
-    fn absorb_from(
-        &mut self,
-        other: &Self,
-        since: &Since<'_>,
-        incoming: &Incoming<'_>,
-        visit: Visit<'_, Self>,
-    ) -> usize;
+    fn absorb_from(&mut self, other: &Self, since: &Since<'_>, incoming: &Incoming<'_>, changes: &mut Self::Changes);
 
     /// Visits the live dots within what is known.
     #[doc(hidden)]
@@ -68,7 +73,7 @@ pub trait Fragment: Default + Clone + Send + Sync + 'static {
 
     /// Drops the live events that do not pass.
     #[doc(hidden)]
-    fn retain_live(&mut self, keep: &dyn Fn(Raw) -> bool, visit: Visit<'_, Self>) -> usize;
+    fn retain_live(&mut self, keep: &dyn Fn(Raw) -> bool, changes: &mut Self::Changes);
 
     /// Whether an event is stored here.
     #[doc(hidden)]
@@ -141,10 +146,20 @@ macro_rules! tuple {
                 Ok(())
             }
 
-            fn absorb(&mut self, delta: Self::Delta, incoming: &Incoming<'_>, visit: Visit<'_, Self>) -> usize {
-                0 $(+ self.$part.absorb(delta.$part, incoming, &mut |change| {
+            type Changes = ($($name::Changes,)+);
+
+            fn changes(wanted: bool) -> Self::Changes {
+                ($($name::changes(wanted),)+)
+            }
+
+            fn show_changes(changes: &Self::Changes, visit: Visit<'_, Self>) -> usize {
+                0 $(+ $name::show_changes(&changes.$part, &mut |change| {
                     visit(tuple!(@wrap $part, $last, change));
                 }))+
+            }
+
+            fn absorb(&mut self, delta: Self::Delta, incoming: &Incoming<'_>, changes: &mut Self::Changes) {
+                $(self.$part.absorb(delta.$part, incoming, &mut changes.$part);)+
             }
 
             fn absorb_from(
@@ -152,11 +167,9 @@ macro_rules! tuple {
                 other: &Self,
                 since: &Since<'_>,
                 incoming: &Incoming<'_>,
-                visit: Visit<'_, Self>,
-            ) -> usize {
-                0 $(+ self.$part.absorb_from(&other.$part, since, incoming, &mut |change| {
-                    visit(tuple!(@wrap $part, $last, change));
-                }))+
+                changes: &mut Self::Changes,
+            ) {
+                $(self.$part.absorb_from(&other.$part, since, incoming, &mut changes.$part);)+
             }
 
             fn live_within(&self, since: &Since<'_>, visit: &mut dyn FnMut(Raw)) {
@@ -171,10 +184,8 @@ macro_rules! tuple {
                 $($name::named(&delta.$part, visit);)+
             }
 
-            fn retain_live(&mut self, keep: &dyn Fn(Raw) -> bool, visit: Visit<'_, Self>) -> usize {
-                0 $(+ self.$part.retain_live(keep, &mut |change| {
-                    visit(tuple!(@wrap $part, $last, change));
-                }))+
+            fn retain_live(&mut self, keep: &dyn Fn(Raw) -> bool, changes: &mut Self::Changes) {
+                $(self.$part.retain_live(keep, &mut changes.$part);)+
             }
 
             fn holds(&self, dot: Raw) -> bool {

@@ -1,3 +1,5 @@
+use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
 use alloc::vec::Vec;
 
 /// Per writer, the stored dots in the order of their counters, each with the slot of its entry.
@@ -10,15 +12,14 @@ pub(crate) struct Index {
     logs: Vec<Log>,
 }
 
-/// One writer's dots, in windows of counters, so that a superseded dot leaves in O(1).
+/// One writer's dots, in windows of counters, so that a superseded dot leaves by one look-up among a
+/// 256th of them, or by none if it is recent.
 #[derive(Clone, Default)]
 struct Log {
     /// The window that is written to. Its start is behind all others.
     last: Dense,
-    /// Ordered by window, at most one for each.
-    older: Vec<Segment>,
-    /// Older segments without a dot, which keep the others where they are expected.
-    empty: u32,
+    /// By window. None is empty.
+    older: BTreeMap<u64, Segment>,
 }
 
 /// A window of counters that is dense enough to be addressed by counter.
@@ -208,24 +209,11 @@ impl Segment {
 }
 
 impl Log {
-    /// The older segment of the counter's window, or where it would be.
-    #[inline]
-    fn locate(&self, counter: u64) -> Result<usize, usize> {
-        let Some(first) = self.older.first() else { return Err(0) };
-        let wanted = window(counter);
-        // Where no window was left out, this is the place.
-        let guess = wanted.wrapping_sub(first.window()) as usize;
-        if self.older.get(guess).is_some_and(|segment| segment.window() == wanted) {
-            return Ok(guess);
-        }
-        self.older.binary_search_by_key(&wanted, Segment::window)
-    }
-
     fn get(&self, counter: u64) -> Option<u32> {
         if window(counter) == window(self.last.start) {
             return self.last.get(counter);
         }
-        self.older[self.locate(counter).ok()?].get(counter)
+        self.older.get(&window(counter))?.get(counter)
     }
 
     #[inline]
@@ -240,15 +228,12 @@ impl Log {
     fn set_elsewhere(&mut self, counter: u64, slot: u32) {
         let unused = self.last.live == 0;
         if window(counter) < window(self.last.start) && !(unused && self.older.is_empty()) {
-            match self.locate(counter) {
-                Ok(at) => {
-                    self.empty -= u32::from(self.older[at].len() == 0);
-                    self.older[at].set(counter, slot);
-                }
-                Err(at) => {
+            match self.older.entry(window(counter)) {
+                Entry::Occupied(mut segment) => segment.get_mut().set(counter, slot),
+                Entry::Vacant(place) => {
                     let mut dense = Dense::default();
                     dense.restart(counter, slot);
-                    self.older.insert(at, Segment::Dense(dense));
+                    place.insert(Segment::Dense(dense));
                 }
             }
         } else if unused {
@@ -269,7 +254,7 @@ impl Log {
         if full.len() < SPARSE_BELOW {
             full.thin_out();
         }
-        self.older.push(full);
+        self.older.insert(full.window(), full);
     }
 
     #[inline]
@@ -277,29 +262,16 @@ impl Log {
         if window(counter) == window(self.last.start) {
             return self.last.remove(counter);
         }
-        let Ok(at) = self.locate(counter) else { return };
-        let segment = &mut self.older[at];
-        let before = segment.len();
+        let Entry::Occupied(mut entry) = self.older.entry(window(counter)) else { return };
+        let segment = entry.get_mut();
         segment.remove(counter);
-        if before > segment.len() && segment.len() < SPARSE_BELOW {
-            self.thin_out(at);
-        }
-    }
-
-    #[cold]
-    fn thin_out(&mut self, at: usize) {
-        let segment = &mut self.older[at];
-        if segment.len() > 0 {
-            if matches!(&segment, Segment::Dense(dense) if dense.slots.len() > SPAN / 4) {
-                segment.thin_out();
-            }
+        if segment.len() >= SPARSE_BELOW {
             return;
         }
-        segment.thin_out();
-        self.empty += 1;
-        if self.empty as usize > self.older.len() / 2 {
-            self.older.retain(|segment| segment.len() > 0);
-            self.empty = 0;
+        if segment.len() == 0 {
+            entry.remove();
+        } else if matches!(segment, Segment::Dense(dense) if dense.slots.len() > SPAN / 4) {
+            segment.thin_out();
         }
     }
 
@@ -318,8 +290,7 @@ impl Log {
     #[inline]
     fn visit_after(&self, counter: u64, visit: &mut impl FnMut(u64, u32)) {
         if window(counter + 1) < window(self.last.start) {
-            let (Ok(first) | Err(first)) = self.locate(counter + 1);
-            for segment in &self.older[first..] {
+            for segment in self.older.range(window(counter + 1)..).map(|(_, segment)| segment) {
                 segment.visit(counter + 1, visit);
             }
         }
@@ -378,8 +349,6 @@ impl Index {
 
 #[cfg(test)]
 mod tests {
-    use alloc::collections::BTreeMap;
-
     use super::*;
 
     #[test]

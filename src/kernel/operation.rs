@@ -4,7 +4,7 @@ use super::dot_set::DotSet;
 use super::edit::Written;
 use super::fragment::Fragment;
 use super::incoming::Since;
-use crate::causality::{Dot, PackedDot, VersionVector};
+use crate::causality::{Dot, PackedDot, ReplicaId, VersionVector};
 
 /// One event, or one group of events, with what it depends on and what it supersedes.
 ///
@@ -120,7 +120,9 @@ impl<F: Fragment> core::fmt::Debug for Operation<F> {
 
 /// Keeps operations until what they depend on has arrived; drops duplicates and restores the order.
 pub struct CausalInbox<F: Fragment> {
-    waiting: BTreeMap<Dot, Operation<F>>,
+    /// By writer and first counter. Of each writer only the first can be ready.
+    waiting: BTreeMap<ReplicaId, BTreeMap<u64, Operation<F>>>,
+    count: usize,
     limit: usize,
 }
 
@@ -145,19 +147,19 @@ impl<F: Fragment> CausalInbox<F> {
     /// An inbox in which at most `limit` operations wait.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { waiting: BTreeMap::new(), limit }
+        Self { waiting: BTreeMap::new(), count: 0, limit }
     }
 
     /// How many operations wait.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.waiting.len()
+        self.count
     }
 
     /// Whether none waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.count == 0
     }
 
     /// Applies the operation and everything that waited for it, or lets it wait.
@@ -176,13 +178,14 @@ impl<F: Fragment> CausalInbox<F> {
         }
         if value.can_apply_operation(&operation).is_err() {
             let dot = operation.dot();
-            if self.waiting.contains_key(&dot) {
+            if self.waiting.get(&dot.replica).is_some_and(|waiting| waiting.contains_key(&dot.counter)) {
                 return Ok(applied);
             }
-            if self.waiting.len() >= self.limit {
+            if self.count >= self.limit {
                 return Err(InboxFull(operation));
             }
-            self.waiting.insert(dot, operation);
+            self.waiting.entry(dot.replica).or_default().insert(dot.counter, operation);
+            self.count += 1;
             return Ok(applied);
         }
         let mut next = Some(operation);
@@ -209,12 +212,34 @@ impl<F: Fragment> CausalInbox<F> {
     }
 
     fn next_ready(&mut self, value: &crate::Causal<F>) -> Option<Operation<F>> {
-        self.waiting.retain(|_, operation| !operation.is_known(value.version()));
-        // Of each writer only the first that waits can be ready.
-        let mut writers = self.waiting.iter();
-        let ready = writers.find(|(_, operation)| value.can_apply_operation(operation).is_ok());
-        let dot = ready.map(|(&dot, _)| dot)?;
-        self.waiting.remove(&dot)
+        let mut ready = None;
+        self.waiting.retain(|_, waiting| {
+            while ready.is_none()
+                && let Some(first) = waiting.first_entry()
+            {
+                if first.get().is_known(value.version()) {
+                    first.remove();
+                    self.count -= 1;
+                } else if value.can_apply_operation(first.get()).is_ok() {
+                    ready = Some(first.remove());
+                    self.count -= 1;
+                } else {
+                    break;
+                }
+            }
+            !waiting.is_empty()
+        });
+        ready
+    }
+}
+
+impl<F: Fragment> core::fmt::Debug for CausalInbox<F> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let waiting = self.waiting.values().flat_map(BTreeMap::values).map(Operation::dot);
+        f.debug_struct("CausalInbox")
+            .field("limit", &self.limit)
+            .field("waiting", &waiting.collect::<alloc::vec::Vec<_>>())
+            .finish()
     }
 }
 

@@ -2,7 +2,8 @@ use alloc::vec::Vec;
 use core::hash::Hash;
 use core::mem;
 
-use hashbrown::Equivalent;
+use foldhash::fast::RandomState;
+use hashbrown::{Equivalent, HashMap};
 
 use super::column::Column;
 use super::event::{Cell, Event, Kind, Payload, State};
@@ -194,6 +195,17 @@ impl<S: Kind> DotStore<S> {
         self.index.get(dot.slot(), dot.counter())
     }
 
+    /// Whether a key has several events.
+    #[inline]
+    pub(crate) fn has_siblings(&self, slot: u32) -> bool {
+        matches!(self.entries.get(slot).cell.state(), State::Many(_))
+    }
+
+    /// The number of live events of all keys.
+    pub(crate) fn entries_live(&self) -> usize {
+        self.entries().map(|(_, events)| events.live().count()).sum()
+    }
+
     /// Visits the slots of a writer's stored dots behind a counter, in the order of the dots.
     #[inline]
     pub(crate) fn visit_after(&self, writer: u32, counter: u64, visit: impl FnMut(u64, u32)) {
@@ -208,12 +220,17 @@ impl<S: Kind> DotStore<S> {
     /// The slots of the live keys in the order of their first live dots: the same on all replicas.
     pub(crate) fn slots_by_dot(&self, version: &VersionVector) -> Vec<u32> {
         let mut slots = Vec::with_capacity(self.live);
+        // Of keys with siblings, the first live dot: looked for once.
+        let mut firsts = HashMap::<u32, _, RandomState>::default();
         for &writer in version.slots_by_id().iter() {
             self.visit_after(writer, 0, |counter, slot| {
                 let first = match self.entries.get(slot).cell.state() {
                     State::Live(_) => true,
                     State::Removed(_) => false,
-                    State::Many(_) => self.first_dot(slot, version) == Some((version.id(writer), counter)),
+                    State::Many(_) => {
+                        let first = firsts.entry(slot).or_insert_with(|| self.first_dot(slot, version));
+                        *first == Some((version.id(writer), counter))
+                    }
                 };
                 if first {
                     slots.push(slot);
@@ -296,8 +313,7 @@ impl<S: Kind> DotStore<S> {
 
     #[cold]
     fn clear_siblings(&mut self, number: u32, superseded: &mut impl FnMut(PackedDot)) -> bool {
-        let events = mem::take(&mut self.many[number as usize].events);
-        self.free.push(number);
+        let events = self.take_siblings(number);
         for event in &events {
             self.index.remove(event.dot.slot(), event.dot.counter());
             self.removals -= usize::from(event.value.is_none());
@@ -317,11 +333,15 @@ impl<S: Kind> DotStore<S> {
     fn note_removals(&mut self, slot: u32, count: usize) {
         if count > 0 {
             self.removals += count;
-            if self.removed.len() > 4 * self.removals + 64 {
-                self.forget_stale_candidates();
-            }
-            self.removed.push(slot);
+            self.note_candidate(slot);
         }
+    }
+
+    fn note_candidate(&mut self, slot: u32) {
+        if self.removed.len() > 4 * self.removals + 64 {
+            self.forget_stale_candidates();
+        }
+        self.removed.push(slot);
     }
 
     /// Keys that were removed and added again left their slots behind in `removed`.
@@ -346,9 +366,7 @@ impl<S: Kind> DotStore<S> {
     pub(crate) fn settle(&mut self, slot: u32, was_live: bool, mut events: Vec<Event<S::Value>>) {
         let live = events.iter().any(|event| event.value.is_some());
         self.live = self.live + usize::from(live) - usize::from(was_live);
-        if events.iter().any(|event| event.value.is_none()) {
-            self.removed.push(slot);
-        }
+        let removals = events.iter().any(|event| event.value.is_none());
         match events.len() {
             0 => self.drop_entry(slot),
             1 => {
@@ -372,6 +390,9 @@ impl<S: Kind> DotStore<S> {
                 self.entries.get_mut(slot).cell = Cell::many(number);
             }
         }
+        if removals {
+            self.note_candidate(slot);
+        }
     }
 
     /// Takes the antichain of a key out, to be given back by [`DotStore::settle`].
@@ -380,11 +401,19 @@ impl<S: Kind> DotStore<S> {
         match entry.cell.state() {
             State::Live(dot) => alloc::vec![Event { dot, value: S::Value::take(&mut entry.place) }],
             State::Removed(dot) => alloc::vec![Event { dot, value: None }],
-            State::Many(number) => {
-                self.free.push(number);
-                mem::take(&mut self.many[number as usize].events)
-            }
+            State::Many(number) => self.take_siblings(number),
         }
+    }
+
+    fn take_siblings(&mut self, number: u32) -> Vec<Event<S::Value>> {
+        let events = mem::take(&mut self.many[number as usize].events);
+        self.free.push(number);
+        if self.free.len() == self.many.len() {
+            // No conflict is left, so that none is looked for.
+            self.free.clear();
+            self.many.clear();
+        }
+        events
     }
 
     /// Makes an empty store ready for so many keys.

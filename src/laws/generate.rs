@@ -52,10 +52,10 @@ impl<F: GenerateBody> Arbitrary for Causal<F> {
 /// A body, or a tuple of bodies, that can be written to at random.
 pub trait GenerateBody: FragmentCodec {
     /// Makes one random write, as part of a group.
-    fn write(body: &mut Self::Mut<'_>, edit: &mut Edit<'_>, g: &mut Gen);
+    fn write<'e>(body: &mut Self::Mut<'e>, edit: &mut Edit<'e>, g: &mut Gen);
 
     /// Makes one random write, or several as one group.
-    fn write_group(body: &mut Self::Mut<'_>, edit: &mut Edit<'_>, g: &mut Gen) {
+    fn write_group<'e>(body: &mut Self::Mut<'e>, edit: &mut Edit<'e>, g: &mut Gen) {
         for _ in 0..one_of(g, [1, 1, 1, 1, 2, 3]) {
             Self::write(body, edit, g);
         }
@@ -63,14 +63,14 @@ pub trait GenerateBody: FragmentCodec {
 }
 
 impl GenerateBody for GCounterBody {
-    fn write(counter: &mut Self::Mut<'_>, edit: &mut Edit<'_>, g: &mut Gen) {
+    fn write<'e>(counter: &mut Self::Mut<'e>, edit: &mut Edit<'e>, g: &mut Gen) {
         // What would overflow is refused and writes nothing: that, too, is part of the histories.
         let _ = counter.increment(edit, amount(g));
     }
 }
 
 impl GenerateBody for PnCounterBody {
-    fn write(counter: &mut Self::Mut<'_>, edit: &mut Edit<'_>, g: &mut Gen) {
+    fn write<'e>(counter: &mut Self::Mut<'e>, edit: &mut Edit<'e>, g: &mut Gen) {
         match one_of(g, [0, 0, 0, 1, 1, 2]) {
             0 => drop(counter.increment(edit, amount(g))),
             1 => drop(counter.decrement(edit, amount(g))),
@@ -80,7 +80,7 @@ impl GenerateBody for PnCounterBody {
 }
 
 impl<T: Data + Arbitrary> GenerateBody for LwwRegisterBody<T> {
-    fn write(register: &mut Self::Mut<'_>, edit: &mut Edit<'_>, g: &mut Gen) {
+    fn write<'e>(register: &mut Self::Mut<'e>, edit: &mut Edit<'e>, g: &mut Gen) {
         match one_of(g, [true, true, true, false]) {
             true => drop(register.set(edit, T::arbitrary(g))),
             false => drop(register.clear(edit)),
@@ -89,7 +89,7 @@ impl<T: Data + Arbitrary> GenerateBody for LwwRegisterBody<T> {
 }
 
 impl<T: Data + Arbitrary> GenerateBody for MvRegisterBody<T> {
-    fn write(register: &mut Self::Mut<'_>, edit: &mut Edit<'_>, g: &mut Gen) {
+    fn write<'e>(register: &mut Self::Mut<'e>, edit: &mut Edit<'e>, g: &mut Gen) {
         match one_of(g, [true, true, true, false]) {
             true => drop(register.set(edit, T::arbitrary(g))),
             false => drop(register.clear(edit)),
@@ -98,7 +98,7 @@ impl<T: Data + Arbitrary> GenerateBody for MvRegisterBody<T> {
 }
 
 impl GenerateBody for EwFlagBody {
-    fn write(flag: &mut Self::Mut<'_>, edit: &mut Edit<'_>, g: &mut Gen) {
+    fn write<'e>(flag: &mut Self::Mut<'e>, edit: &mut Edit<'e>, g: &mut Gen) {
         match bool::arbitrary(g) {
             true => drop(flag.enable(edit)),
             false => drop(flag.disable(edit)),
@@ -107,7 +107,7 @@ impl GenerateBody for EwFlagBody {
 }
 
 impl GenerateBody for DwFlagBody {
-    fn write(flag: &mut Self::Mut<'_>, edit: &mut Edit<'_>, g: &mut Gen) {
+    fn write<'e>(flag: &mut Self::Mut<'e>, edit: &mut Edit<'e>, g: &mut Gen) {
         match bool::arbitrary(g) {
             true => flag.enable(edit),
             false => flag.disable(edit),
@@ -116,7 +116,7 @@ impl GenerateBody for DwFlagBody {
 }
 
 impl<T: Data + Hash + Arbitrary> GenerateBody for SetBody<T> {
-    fn write(set: &mut Self::Mut<'_>, edit: &mut Edit<'_>, g: &mut Gen) {
+    fn write<'e>(set: &mut Self::Mut<'e>, edit: &mut Edit<'e>, g: &mut Gen) {
         match one_of(g, [0, 0, 0, 0, 1, 1, 1, 2, 3]) {
             0 => drop(set.insert(edit, common(g))),
             1 => drop(set.remove::<T>(edit, &common(g))),
@@ -127,7 +127,7 @@ impl<T: Data + Hash + Arbitrary> GenerateBody for SetBody<T> {
 }
 
 impl<K: Data + Hash + Arbitrary, V: Data + Arbitrary> GenerateBody for MapBody<K, V> {
-    fn write(map: &mut Self::Mut<'_>, edit: &mut Edit<'_>, g: &mut Gen) {
+    fn write<'e>(map: &mut Self::Mut<'e>, edit: &mut Edit<'e>, g: &mut Gen) {
         match one_of(g, [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3]) {
             0 => drop(map.insert(edit, common(g), V::arbitrary(g))),
             1 => drop(map.remove::<K>(edit, &common(g))),
@@ -138,7 +138,7 @@ impl<K: Data + Hash + Arbitrary, V: Data + Arbitrary> GenerateBody for MapBody<K
 }
 
 impl<V: Data + Arbitrary> GenerateBody for RecordBody<V> {
-    fn write(record: &mut Self::Mut<'_>, edit: &mut Edit<'_>, g: &mut Gen) {
+    fn write<'e>(record: &mut Self::Mut<'e>, edit: &mut Edit<'e>, g: &mut Gen) {
         let field = one_of(g, ["a", "b", "c"]);
         match one_of(g, [0, 0, 0, 0, 0, 1, 1, 2, 2, 3, 4]) {
             0 => drop(record.set(edit, field, V::arbitrary(g))),
@@ -153,7 +153,7 @@ impl<V: Data + Arbitrary> GenerateBody for RecordBody<V> {
 macro_rules! tuple {
     ($(($name:ident, $part:tt)),+) => {
         impl<$($name: GenerateBody),+> GenerateBody for ($($name,)+) {
-            fn write(body: &mut Self::Mut<'_>, edit: &mut Edit<'_>, g: &mut Gen) {
+            fn write<'e>(body: &mut Self::Mut<'e>, edit: &mut Edit<'e>, g: &mut Gen) {
                 $(
                     if bool::arbitrary(g) {
                         $name::write(&mut body.$part, edit, g);

@@ -46,14 +46,14 @@ impl Kind for DisableWins {
 /// Writes to a [`DwFlag`] within an edit.
 pub struct DwFlagMut<'a>(&'a mut DwFlagBody);
 
-impl DwFlagMut<'_> {
+impl<'e> DwFlagMut<'e> {
     /// Switches the flag on.
-    pub fn enable(&mut self, edit: &mut Edit<'_>) -> Dot {
+    pub fn enable(&mut self, edit: &mut Edit<'e>) -> Dot {
         self.0.write(edit, (), Some(true))
     }
 
     /// Switches the flag off.
-    pub fn disable(&mut self, edit: &mut Edit<'_>) -> Dot {
+    pub fn disable(&mut self, edit: &mut Edit<'e>) -> Dot {
         self.0.write(edit, (), Some(false))
     }
 }

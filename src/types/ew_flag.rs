@@ -48,14 +48,14 @@ impl Kind for EnableWins {
 /// Writes to an [`EwFlag`] within an edit.
 pub struct EwFlagMut<'a>(&'a mut EwFlagBody);
 
-impl EwFlagMut<'_> {
+impl<'e> EwFlagMut<'e> {
     /// Switches the flag on.
-    pub fn enable(&mut self, edit: &mut Edit<'_>) -> Dot {
+    pub fn enable(&mut self, edit: &mut Edit<'e>) -> Dot {
         self.0.write(edit, (), Some(()))
     }
 
     /// Switches the flag off, if it is on.
-    pub fn disable(&mut self, edit: &mut Edit<'_>) -> Option<Dot> {
+    pub fn disable(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
         let slot = self.0.find(&()).ok().filter(|&slot| self.0.is_live(slot))?;
         Some(self.0.write_at(edit, slot, None))
     }

@@ -74,13 +74,13 @@ impl Kind for Growing {
 /// Writes to a [`GCounter`] within an edit.
 pub struct GCounterMut<'a>(&'a mut GCounterBody);
 
-impl GCounterMut<'_> {
+impl<'e> GCounterMut<'e> {
     /// Adds to the count.
     ///
     /// # Errors
     /// [`Overflow`] if this writer alone would have counted beyond 64 bits. Nothing is written.
     #[inline]
-    pub fn increment(&mut self, edit: &mut Edit<'_>, by: u64) -> Result<Dot, Overflow> {
+    pub fn increment(&mut self, edit: &mut Edit<'e>, by: u64) -> Result<Dot, Overflow> {
         let key = own_key(edit);
         match self.0.find(&key) {
             Ok(slot) => {

@@ -58,10 +58,10 @@ impl<K: Data + Hash, V: Data> Kind for LastWriteWins<K, V> {
 /// Writes to an [`LwwMap`] within an edit.
 pub struct MapMut<'a, K: Data + Hash, V: Data>(&'a mut MapBody<K, V>);
 
-impl<K: Data + Hash, V: Data> MapMut<'_, K, V> {
+impl<'e, K: Data + Hash, V: Data> MapMut<'e, K, V> {
     /// Sets the value of a key.
     #[inline]
-    pub fn insert(&mut self, edit: &mut Edit<'_>, key: K, value: V) -> Dot {
+    pub fn insert(&mut self, edit: &mut Edit<'e>, key: K, value: V) -> Dot {
         let key = Hashed(key);
         match self.0.find(&key) {
             Ok(slot) => {
@@ -77,13 +77,13 @@ impl<K: Data + Hash, V: Data> MapMut<'_, K, V> {
 
     /// Removes a key, if it is there.
     #[inline]
-    pub fn remove<Q: Hash + Equivalent<K> + ?Sized>(&mut self, edit: &mut Edit<'_>, key: &Q) -> Option<Dot> {
+    pub fn remove<Q: Hash + Equivalent<K> + ?Sized>(&mut self, edit: &mut Edit<'e>, key: &Q) -> Option<Dot> {
         let slot = self.0.find_live(key)?;
         Some(self.0.write_at(edit, slot, None))
     }
 
     /// Removes all keys. Returns the last of its events.
-    pub fn clear(&mut self, edit: &mut Edit<'_>) -> Option<Dot> {
+    pub fn clear(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
         self.0.remove_unless(edit, |_| false)
     }
 }

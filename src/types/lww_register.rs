@@ -59,15 +59,15 @@ impl<T: Data> Kind for Latest<T> {
 /// Writes to an [`LwwRegister`] within an edit.
 pub struct LwwRegisterMut<'a, T: Data>(&'a mut LwwRegisterBody<T>);
 
-impl<T: Data> LwwRegisterMut<'_, T> {
+impl<'e, T: Data> LwwRegisterMut<'e, T> {
     /// Sets the value.
-    pub fn set(&mut self, edit: &mut Edit<'_>, value: T) -> Dot {
+    pub fn set(&mut self, edit: &mut Edit<'e>, value: T) -> Dot {
         let at = edit.stamp(self.0.events().as_ref().and_then(greatest));
         self.0.write(edit, (), Some(Stamped { at, value }))
     }
 
     /// Removes the value, if there is one.
-    pub fn clear(&mut self, edit: &mut Edit<'_>) -> Option<Dot> {
+    pub fn clear(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
         let slot = self.0.find(&()).ok().filter(|&slot| self.0.is_live(slot))?;
         Some(self.0.write_at(edit, slot, None))
     }

@@ -60,14 +60,14 @@ impl<T: Data> Kind for MultiValue<T> {
 /// Writes to an [`MvRegister`] within an edit.
 pub struct MvRegisterMut<'a, T: Data>(&'a mut MvRegisterBody<T>);
 
-impl<T: Data> MvRegisterMut<'_, T> {
+impl<'e, T: Data> MvRegisterMut<'e, T> {
     /// Sets the value, superseding all that is known.
-    pub fn set(&mut self, edit: &mut Edit<'_>, value: T) -> Dot {
+    pub fn set(&mut self, edit: &mut Edit<'e>, value: T) -> Dot {
         self.0.write(edit, (), Some(Plain(value)))
     }
 
     /// Removes all values, if there are any.
-    pub fn clear(&mut self, edit: &mut Edit<'_>) -> Option<Dot> {
+    pub fn clear(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
         let slot = self.0.find(&()).ok().filter(|&slot| self.0.is_live(slot))?;
         Some(self.0.write_at(edit, slot, None))
     }

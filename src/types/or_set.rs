@@ -56,27 +56,27 @@ impl<T: Data + Hash> Kind for AddWins<T> {
 /// Writes to an [`OrSet`] within an edit.
 pub struct SetMut<'a, T: Data + Hash>(&'a mut SetBody<T>);
 
-impl<T: Data + Hash> SetMut<'_, T> {
+impl<'e, T: Data + Hash> SetMut<'e, T> {
     /// Adds an element.
     #[inline]
-    pub fn insert(&mut self, edit: &mut Edit<'_>, value: T) -> Dot {
+    pub fn insert(&mut self, edit: &mut Edit<'e>, value: T) -> Dot {
         self.0.write(edit, Hashed(value), Some(()))
     }
 
     /// Removes an element, if it is there.
     #[inline]
-    pub fn remove<Q: Hash + Equivalent<T> + ?Sized>(&mut self, edit: &mut Edit<'_>, value: &Q) -> Option<Dot> {
+    pub fn remove<Q: Hash + Equivalent<T> + ?Sized>(&mut self, edit: &mut Edit<'e>, value: &Q) -> Option<Dot> {
         let slot = self.0.find_live(value)?;
         Some(self.0.write_at(edit, slot, None))
     }
 
     /// Removes all elements. Returns the last of its events.
-    pub fn clear(&mut self, edit: &mut Edit<'_>) -> Option<Dot> {
+    pub fn clear(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
         self.retain(edit, |_| false)
     }
 
     /// Removes the elements that do not pass. Returns the last of its events.
-    pub fn retain(&mut self, edit: &mut Edit<'_>, mut keep: impl FnMut(&T) -> bool) -> Option<Dot> {
+    pub fn retain(&mut self, edit: &mut Edit<'e>, mut keep: impl FnMut(&T) -> bool) -> Option<Dot> {
         self.0.remove_unless(edit, |value| keep(&value.0))
     }
 }

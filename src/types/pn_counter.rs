@@ -111,13 +111,13 @@ impl Kind for Counting {
 /// Writes to a [`PnCounter`] within an edit.
 pub struct PnCounterMut<'a>(&'a mut PnCounterBody);
 
-impl PnCounterMut<'_> {
+impl<'e> PnCounterMut<'e> {
     /// Adds to the count.
     ///
     /// # Errors
     /// [`Overflow`] if this writer alone would have counted up beyond 64 bits. Nothing is written.
     #[inline]
-    pub fn increment(&mut self, edit: &mut Edit<'_>, by: u64) -> Result<Dot, Overflow> {
+    pub fn increment(&mut self, edit: &mut Edit<'e>, by: u64) -> Result<Dot, Overflow> {
         self.add(edit, Amounts { up: by, down: 0 })
     }
 
@@ -126,12 +126,12 @@ impl PnCounterMut<'_> {
     /// # Errors
     /// [`Overflow`] if this writer alone would have counted down beyond 64 bits. Nothing is written.
     #[inline]
-    pub fn decrement(&mut self, edit: &mut Edit<'_>, by: u64) -> Result<Dot, Overflow> {
+    pub fn decrement(&mut self, edit: &mut Edit<'e>, by: u64) -> Result<Dot, Overflow> {
         self.add(edit, Amounts { up: 0, down: by })
     }
 
     #[inline]
-    fn add(&mut self, edit: &mut Edit<'_>, by: Amounts) -> Result<Dot, Overflow> {
+    fn add(&mut self, edit: &mut Edit<'e>, by: Amounts) -> Result<Dot, Overflow> {
         let key = own_key(edit);
         match self.0.find(&key) {
             Ok(slot) => {
@@ -148,7 +148,7 @@ impl PnCounterMut<'_> {
 
     /// Takes away everything that is counted here so far. Returns the last of its events, or `None`
     /// if there was nothing to take away.
-    pub fn reset(&mut self, edit: &mut Edit<'_>) -> Option<Dot> {
+    pub fn reset(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
         let counts = (0..self.0.entry_count() as u32).map(|slot| (slot, totals(&self.0.events_at(slot))));
         let counts: Vec<_> = counts.filter(|(_, (total, base))| total != base).collect();
         let mut last = None;

@@ -54,8 +54,8 @@ use crate::mutants::{self, Mutant};
 /// assert_eq!(here.len(), 2);
 /// ```
 ///
-/// Reading and writing a field costs O(its versions), and O(fields) while a deletion is in conflict;
-/// `delete`, `iter` and `conflicts` cost O(fields).
+/// Reading a field costs O(its versions + conflicts of the record), writing one O(fields) besides while a
+/// deletion is in conflict; `delete` and `iter` cost O(fields), `conflicts` O(conflicts).
 pub type VersionedRecord<V> = Causal<RecordBody<V>>;
 /// The body of a [`VersionedRecord`], for values made of values.
 pub type RecordBody<V> = DotStore<Versioned<V>>;
@@ -164,12 +164,12 @@ impl<V: Data> Kind for Versioned<V> {
     }
 }
 
-/// The deletions of a record that a live value beside one of their marks overrules.
+/// The deletions of a record that a live value beside one of their marks overrules. Sorted.
 struct Overruled(Vec<Dot>);
 
 impl Overruled {
     fn contains(&self, deletion: Dot) -> bool {
-        self.0.contains(&deletion)
+        self.0.binary_search(&deletion).is_ok()
     }
 }
 
@@ -186,6 +186,8 @@ impl<V: Data> RecordBody<V> {
                 overruled.extend(events.live().filter_map(|(_, event)| event.deletion()));
             }
         }
+        overruled.sort_unstable();
+        overruled.dedup();
         Overruled(overruled)
     }
 
@@ -272,9 +274,9 @@ fn versions<'a, V>(
 /// Writes to a [`VersionedRecord`] within an edit.
 pub struct RecordMut<'a, V: Data>(&'a mut RecordBody<V>);
 
-impl<V: Data> RecordMut<'_, V> {
+impl<'e, V: Data> RecordMut<'e, V> {
     /// Sets a field, superseding all of its versions.
-    pub fn set(&mut self, edit: &mut Edit<'_>, field: &str, value: V) -> Dot {
+    pub fn set(&mut self, edit: &mut Edit<'e>, field: &str, value: V) -> Dot {
         let overruled = self.0.overruled();
         let found = self.0.slot_of(field);
         let created = !found.is_some_and(|slot| has_live(&self.0.events_at(slot)));
@@ -285,7 +287,7 @@ impl<V: Data> RecordMut<'_, V> {
     }
 
     /// Makes the header live, and writes again what only an overruled deletion kept.
-    fn revive(&mut self, edit: &mut Edit<'_>, overruled: &Overruled, except: &str) {
+    fn revive(&mut self, edit: &mut Edit<'e>, overruled: &Overruled, except: &str) {
         if !overruled.0.is_empty() && !mutants::on(Mutant::NoRewriteOfRevived) {
             let brought_back: Vec<(u32, V)> = (0..self.0.entry_count() as u32)
                 .filter(|&slot| self.0.key_at(slot).0.field().is_some_and(|field| field != except))
@@ -297,7 +299,9 @@ impl<V: Data> RecordMut<'_, V> {
                 .collect();
             for (slot, value) in brought_back {
                 let key = self.0.key_at(slot).0.clone();
-                self.put(edit, key, FieldState::Live(value));
+                // No later than it has to be: what a person writes meanwhile is to win.
+                let at = self.greatest(slot).map_or(Timestamp::default(), Timestamp::next);
+                self.put_stamped(edit, key, FieldState::Live(value), at);
             }
         }
         if mutants::on(Mutant::NoHeader) {
@@ -313,18 +317,27 @@ impl<V: Data> RecordMut<'_, V> {
         }
     }
 
-    fn put(&mut self, edit: &mut Edit<'_>, key: RecordKey, state: FieldState<V>) -> Dot {
+    fn put(&mut self, edit: &mut Edit<'e>, key: RecordKey, state: FieldState<V>) -> Dot {
+        let found = self.0.find(&Hashed(key.clone())).ok();
+        let at = edit.stamp(found.and_then(|slot| self.greatest(slot)));
+        self.put_stamped(edit, key, state, at)
+    }
+
+    /// The greatest stamp among the events of a key.
+    fn greatest(&self, slot: u32) -> Option<Timestamp> {
+        self.0.events_at(slot).live().map(|(_, event)| event.at).max()
+    }
+
+    fn put_stamped(&mut self, edit: &mut Edit<'e>, key: RecordKey, state: FieldState<V>, at: Timestamp) -> Dot {
         let key = Hashed(key);
         let found = self.0.find(&key).ok().map(|slot| self.0.events_at(slot));
-        let greatest = found.as_ref().and_then(|events| events.live().map(|(_, event)| event.at).max());
         let created =
             !found.is_some_and(|events| has_live(&events)) && matches!(state, FieldState::Header | FieldState::Live(_));
-        let at = edit.stamp(greatest);
         self.0.write(edit, key, Some(FieldEvent { at, created, state }))
     }
 
     /// Removes a field, if it shows something. A concurrent `set` of it survives, as a conflict.
-    pub fn remove(&mut self, edit: &mut Edit<'_>, field: &str) -> Option<Dot> {
+    pub fn remove(&mut self, edit: &mut Edit<'e>, field: &str) -> Option<Dot> {
         let overruled = self.0.overruled();
         let slot = self.0.slot_of(field)?;
         let kept = self.0.shown(slot, &overruled, Resolver::Latest, edit.version())?.value?.clone();
@@ -336,7 +349,7 @@ impl<V: Data> RecordMut<'_, V> {
     }
 
     /// Deletes the record, if it shows anything. Returns the deletion's name: its first event.
-    pub fn delete(&mut self, edit: &mut Edit<'_>) -> Option<Dot> {
+    pub fn delete(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
         let visible = self.0.visible(edit.version());
         let visible: Vec<_> = visible.into_iter().map(|(slot, value)| (slot, value.clone())).collect();
         if visible.is_empty() {
@@ -354,7 +367,7 @@ impl<V: Data> RecordMut<'_, V> {
     }
 
     /// Forgets the values that standing deletions kept. Only the fact of the deletion stays.
-    pub fn erase(&mut self, edit: &mut Edit<'_>) -> Option<Dot> {
+    pub fn erase(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
         let mut last = None;
         for (slot, deletion) in self.0.standing_deletions() {
             let holds = self.0.events_at(slot).live().any(|(_, event)| event.value().is_some());
@@ -367,7 +380,7 @@ impl<V: Data> RecordMut<'_, V> {
     }
 
     /// Forgets standing deletions altogether: a later update that had not seen them is no conflict.
-    pub fn purge(&mut self, edit: &mut Edit<'_>) -> Option<Dot> {
+    pub fn purge(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
         let standing = self.0.standing_deletions();
         standing.into_iter().map(|(slot, _)| self.0.write_at(edit, slot, None)).last()
     }
@@ -469,7 +482,8 @@ impl<V: Data> VersionedRecord<V> {
     }
 
     /// Forgets the values that standing deletions kept, everywhere. Only the fact of the deletion
-    /// stays. Values in conflict are not touched.
+    /// stays. What a deletion in conflict keeps is not touched, so settle conflicts first;
+    /// `None` says that there was nothing to erase now.
     pub fn erase(&mut self, writer: &mut Writer) -> Option<Dot> {
         self.edit(writer, |mut record, edit| record.erase(edit))
     }
