@@ -1,6 +1,9 @@
-use alloc::collections::BTreeMap;
-use alloc::collections::btree_map::Entry;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
 /// Per writer, the stored dots in the order of their counters, each with the slot of its entry.
 ///
@@ -12,14 +15,15 @@ pub(crate) struct Index {
     logs: Vec<Log>,
 }
 
-/// One writer's dots, in windows of counters, so that a superseded dot leaves by one look-up among a
-/// 256th of them, or by none if it is recent.
+/// One writer's dots, in windows of counters, so that a superseded dot leaves in O(1).
 #[derive(Clone, Default)]
 struct Log {
     /// The window that is written to. Its start is behind all others.
     last: Dense,
     /// By window. None is empty.
-    older: BTreeMap<u64, Segment>,
+    older: HashMap<u64, Segment, RandomState>,
+    /// The windows of `older` in their order, which changes rarely and is read rarely.
+    windows: BTreeSet<u64>,
 }
 
 /// A window of counters that is dense enough to be addressed by counter.
@@ -233,6 +237,7 @@ impl Log {
                 Entry::Vacant(place) => {
                     let mut dense = Dense::default();
                     dense.restart(counter, slot);
+                    self.windows.insert(*place.key());
                     place.insert(Segment::Dense(dense));
                 }
             }
@@ -254,6 +259,7 @@ impl Log {
         if full.len() < SPARSE_BELOW {
             full.thin_out();
         }
+        self.windows.insert(full.window());
         self.older.insert(full.window(), full);
     }
 
@@ -262,14 +268,19 @@ impl Log {
         if window(counter) == window(self.last.start) {
             return self.last.remove(counter);
         }
-        let Entry::Occupied(mut entry) = self.older.entry(window(counter)) else { return };
-        let segment = entry.get_mut();
+        let Some(segment) = self.older.get_mut(&window(counter)) else { return };
         segment.remove(counter);
-        if segment.len() >= SPARSE_BELOW {
-            return;
+        if segment.len() < SPARSE_BELOW {
+            self.thin_out(window(counter));
         }
+    }
+
+    #[cold]
+    fn thin_out(&mut self, window: u64) {
+        let Some(segment) = self.older.get_mut(&window) else { return };
         if segment.len() == 0 {
-            entry.remove();
+            self.older.remove(&window);
+            self.windows.remove(&window);
         } else if matches!(segment, Segment::Dense(dense) if dense.slots.len() > SPAN / 4) {
             segment.thin_out();
         }
@@ -290,8 +301,10 @@ impl Log {
     #[inline]
     fn visit_after(&self, counter: u64, visit: &mut impl FnMut(u64, u32)) {
         if window(counter + 1) < window(self.last.start) {
-            for segment in self.older.range(window(counter + 1)..).map(|(_, segment)| segment) {
-                segment.visit(counter + 1, visit);
+            for window in self.windows.range(window(counter + 1)..) {
+                if let Some(segment) = self.older.get(window) {
+                    segment.visit(counter + 1, visit);
+                }
             }
         }
         self.last.visit(counter + 1, visit);
@@ -349,6 +362,8 @@ impl Index {
 
 #[cfg(test)]
 mod tests {
+    use alloc::collections::BTreeMap;
+
     use super::*;
 
     #[test]
