@@ -48,6 +48,8 @@ pub const ALL: &[(&str, Schedule)] = &[
     ("T2", t2_ties_do_not_depend_on_arrival),
     ("G1", g1_a_group_takes_one_dot_per_key),
     ("O1", o1_operations_wait_for_what_they_depend_on),
+    ("O2", o2_an_edit_without_a_write_forgets_no_dependency),
+    ("O3", o3_a_reset_of_a_count_that_is_not_known_waits),
 ];
 
 fn writer(seed: u64) -> Writer {
@@ -579,4 +581,46 @@ fn o1_operations_wait_for_what_they_depend_on() -> Check {
     expect("Q", elements(&q), String::new())?;
     expect("nothing waits", inbox.len(), 0)?;
     expect("equal versions", q.version() == b.version(), true)
+}
+
+/// A hears of B's y, tries an edit that writes nothing, and removes y: that depends on B.
+fn o2_an_edit_without_a_write_forgets_no_dependency() -> Check {
+    let (mut ana, mut ben) = (writer(1), writer(2));
+    let (mut a, mut b, mut c) = (Set::new(), Set::new(), Set::new());
+    let (_, first) = a.edit_as_operation(&mut ana, |mut set, edit| set.insert(edit, 'x'));
+    b.insert(&mut ben, 'y');
+    a.merge(&b);
+    a.try_edit(&mut ana, |mut set, edit| Ok::<_, ()>(set.remove(edit, &'z'))).map_err(|()| "refused")?;
+    a.edit(&mut ana, |mut set, edit| set.remove(edit, &'z'));
+    let (_, second) = a.edit_as_operation(&mut ana, |mut set, edit| set.remove(edit, &'y'));
+    c.apply_operation(first.ok_or("no insert")?).map_err(|error| error.to_string())?;
+    let second = second.ok_or("no removal")?;
+    expect("too early", c.apply_operation(second.clone()).err().as_ref().map(name), Some("Gap"))?;
+    c.merge(&b);
+    c.apply_operation(second).map_err(|error| error.to_string())?;
+    expect("C", elements(&c), "x".into())?;
+    expect("equal versions, equal views", a.canonical() == c.canonical(), true)
+}
+
+/// A key of a counter names a writer: whoever has seen nothing of that writer cannot hold it.
+fn o3_a_reset_of_a_count_that_is_not_known_waits() -> Check {
+    let (mut ana, mut ben) = (writer(1), writer(2));
+    let (mut a, mut c) = (PnCounter::new(), PnCounter::new());
+    a.increment(&mut ben, 5).map_err(|error| error.to_string())?;
+    let (_, reset) = a.edit_as_operation(&mut ana, |mut count, edit| count.reset(edit));
+    let bytes = reset.ok_or("no reset")?.encode();
+    // The same without its dependencies: one byte of it is zero instead.
+    let end = bytes.len() - 4;
+    let forged = (0..end).find_map(|at| {
+        let mut bytes = bytes.clone();
+        bytes[at] = 0;
+        let checksum = (xxhash_rust::xxh64::xxh64(&bytes[..end], 0) as u32).to_le_bytes();
+        bytes[end..].copy_from_slice(&checksum);
+        let forged = dotted::Operation::decode(&bytes, &Limits::default()).ok()?;
+        forged.dependencies().is_empty().then_some(forged)
+    });
+    let forged = forged.ok_or("no such bytes")?;
+    let refused = c.apply_operation(forged).err();
+    expect("the answer", refused.as_ref().map(name), Some("Gap"))?;
+    expect("C", c == PnCounter::new(), true)
 }
