@@ -22,7 +22,7 @@ pub trait Crdt: Clone {
 /// What can be replicated by deltas: every type of this crate.
 pub trait DeltaCrdt: Crdt + Default {
     /// What one replica sends to another.
-    type Delta: Clone;
+    type Delta: Clone + core::fmt::Debug + Send + Sync + 'static;
 
     /// What has been seen: the complete digest of the state.
     fn version(&self) -> &VersionVector;

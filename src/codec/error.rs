@@ -52,7 +52,9 @@ impl fmt::Display for DecodeError {
 impl core::error::Error for DecodeError {}
 
 /// What a decoder accepts. Memory is never reserved for what a length claims, only for what the
-/// bytes hold; these limits bound the bytes and what they may name.
+/// bytes hold; these limits bound the bytes and what they may name. Dense sets of dots are a bit or
+/// two each in bytes and 16 to 60 bytes each in memory, so that [`events`](Limits::events) is the
+/// bound that matters for memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -60,7 +62,7 @@ pub struct Limits {
     pub bytes: usize,
     /// How many writers it may name.
     pub writers: usize,
-    /// How many events it may hold.
+    /// How many events it may hold, in all of its parts; and how many runs of live ones.
     pub events: usize,
     /// The application schema that is expected: what your keys and values look like.
     pub schema: u32,

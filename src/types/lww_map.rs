@@ -201,6 +201,16 @@ impl<K: Data + Hash, V: Data> LwwMap<K, V> {
     }
 }
 
+impl<'a, K: Data + Hash, V: Data> IntoIterator for &'a LwwMap<K, V> {
+    type Item = (&'a K, &'a V);
+    type IntoIter = alloc::vec::IntoIter<(&'a K, &'a V)>;
+
+    /// The keys and their last values, in the order of their dots.
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter().collect::<Vec<_>>().into_iter()
+    }
+}
+
 impl<K: Data + Hash + Debug, V: Data + Debug> Show for MapBody<K, V> {
     fn show(&self, version: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.view(version).iter()).finish()

@@ -1,3 +1,4 @@
+use alloc::vec::Vec;
 use core::fmt::{self, Debug};
 use core::hash::Hash;
 
@@ -143,6 +144,16 @@ impl<T: Data + Hash> OrSet<T> {
     #[must_use]
     pub fn same_content(&self, other: &Self) -> bool {
         self.len() == other.len() && self.iter().all(|value| other.contains(value))
+    }
+}
+
+impl<'a, T: Data + Hash> IntoIterator for &'a OrSet<T> {
+    type Item = &'a T;
+    type IntoIter = alloc::vec::IntoIter<&'a T>;
+
+    /// The elements, in the order of their dots.
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter().collect::<Vec<_>>().into_iter()
     }
 }
 

@@ -176,7 +176,8 @@ impl PnCounter {
     /// Adds to the count.
     ///
     /// # Errors
-    /// [`Overflow`] if this writer alone would have counted up beyond 64 bits. Nothing is written.
+    /// [`Overflow`] if this writer alone would have counted up beyond 64 bits since ever: a reset does
+    /// not rewind. Nothing is written.
     #[inline]
     pub fn increment(&mut self, writer: &mut Writer, by: u64) -> Result<Dot, Overflow> {
         self.edit(writer, |mut counter, edit| counter.increment(edit, by))
