@@ -293,7 +293,7 @@ impl Table {
         let shard = &self.shards[at];
         let slot_mask = slot_mask_for(slot).max(shard.slot_mask);
         let lines = shard.lines.len();
-        let crowded = shard.live as usize * 4 > lines * LANES * 3;
+        let crowded = shard.used == shard.capacity && shard.live as usize * 4 > lines * LANES * 3;
         if !crowded || lines < LINES_MAX || shard.depth >= DEPTH_MAX {
             let more = LINES.into_iter().find(|&more| more > lines).unwrap_or(2 * lines);
             let mut grown = Shard::new(if crowded { more } else { lines }, shard.depth, slot_mask);
