@@ -6,13 +6,12 @@ cd "$(dirname "$0")/.."
 
 step() { printf '\n== %s\n' "$*"; }
 
+install() { command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq "$@"; }
+command -v git >/dev/null || install git
 if ! command -v cargo >/dev/null; then
   step "install Rust"
-  if command -v rustup >/dev/null; then
-    rustup toolchain install stable --profile minimal
-  else
-    apt-get update -qq && apt-get install -y -qq rustup git && rustup default stable
-  fi
+  command -v rustup >/dev/null || install rustup || { echo "install Rust (rustup) first" >&2; exit 1; }
+  rustup default stable
 fi
 cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
@@ -33,4 +32,8 @@ step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --features quickcheck
 
 step "tests"
-cargo test --workspace --all-features
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+cargo test --workspace --all-features 2>&1 | tee "$log"
+# The closing line: what the runners above counted.
+awk '/^test result:/ { passed += $4; failed += $6 } END { printf "\n%d passed, %d failed\n", passed, failed }' "$log"

@@ -238,8 +238,8 @@ impl<F: Fragment> Causal<F> {
         }
         let mut slots = delta.upto.slot_map(delta.upto.counters().len(), &context.version);
         slots.complete(&delta.upto, &mut context.version);
-        let upto = delta.upto.aligned_to(&context.version);
-        let incoming = Incoming { slots, mine: &context.version, supersedes: Supersedes::Unlisted(upto) };
+        let upto = delta.upto.aligned_to(&context.version).into_owned();
+        let incoming = Incoming { slots, mine: &context.version, supersedes: Supersedes::Unlisted(&upto) };
         let survivors = delta.live.as_ref().map(|live| {
             let mut listed = Vec::new();
             F::listed(&delta.body, &mut |dot| listed.push(dot.0));
@@ -257,14 +257,23 @@ impl<F: Fragment> Causal<F> {
             };
             body.retain_live(&keep, &mut changes);
         }
-        let Supersedes::Unlisted(upto) = incoming.supersedes else { return Ok(Applied::UNCHANGED) };
-        let upto = upto.into_owned();
-        let events = context.see(&upto);
+        Ok(self.conclude(&upto, &delta.floor, &changes, visit))
+    }
+
+    /// Sees what was taken in, and only then shows it.
+    fn conclude(
+        &mut self,
+        upto: &[u64],
+        floor: &VersionVector,
+        changes: &F::Changes,
+        visit: Option<Visit<'_, F>>,
+    ) -> Applied {
+        let events = self.context.see(upto);
         if !mutants::on(Mutant::NoFloorJoin) {
-            context.floor.join(&delta.floor);
+            self.context.floor.join(floor);
         }
         self.collect_if_due();
-        Ok(Applied { events, keys: F::show_changes(&changes, visit.unwrap_or(&mut |_| {})) })
+        Applied { events, keys: F::show_changes(changes, visit.unwrap_or(&mut |_| {})) }
     }
 
     /// Takes in all that another value has seen. Costs O(writers + what is new).
@@ -296,10 +305,10 @@ impl<F: Fragment> Causal<F> {
             context.version.is_empty() || floor.is_within(&context.version) || mutants::on(Mutant::NoLiveSet);
         let mut slots = theirs.slot_map(theirs.counters().len(), &context.version);
         slots.complete(theirs, &mut context.version);
-        let upto = theirs.aligned_to(&context.version);
-        let known = context.version.clone();
-        let since = Since::new(&known, theirs);
-        let incoming = Incoming { slots, mine: &known, supersedes: Supersedes::Unlisted(upto) };
+        let upto = theirs.aligned_to(&context.version).into_owned();
+        let known = &context.version;
+        let since = Since::new(known, theirs);
+        let incoming = Incoming { slots, mine: known, supersedes: Supersedes::Unlisted(&upto) };
         let mut changes = F::changes(visit.is_some());
         body.absorb_from(&other.body, &since, &incoming, &mut changes);
         if !above_floor {
@@ -310,15 +319,7 @@ impl<F: Fragment> Causal<F> {
             };
             body.retain_live(&keep, &mut changes);
         }
-        if let Supersedes::Unlisted(upto) = &incoming.supersedes {
-            let events = context.see(upto);
-            if !mutants::on(Mutant::NoFloorJoin) {
-                context.floor.join(floor);
-            }
-            self.collect_if_due();
-            return Ok(Applied { events, keys: F::show_changes(&changes, visit.unwrap_or(&mut |_| {})) });
-        }
-        Ok(Applied::UNCHANGED)
+        Ok(self.conclude(&upto, floor, &changes, visit))
     }
 
     /// Whether [`apply_operation`](Causal::apply_operation) would succeed.
@@ -363,9 +364,7 @@ impl<F: Fragment> Causal<F> {
         let slot = incoming.slots.get(operation.writer);
         let mut upto = alloc::vec![0; slot as usize + 1];
         upto[slot as usize] = operation.first + operation.count - 1;
-        let events = context.see(&upto);
-        self.collect_if_due();
-        Ok(Applied { events, keys: F::show_changes(&changes, &mut |_| {}) })
+        Ok(self.conclude(&upto, &VersionVector::new(), &changes, None))
     }
 
     /// How many removals are stored, that a collection would discard.

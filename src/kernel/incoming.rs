@@ -47,7 +47,7 @@ pub struct Incoming<'a> {
 pub(crate) enum Supersedes<'a> {
     /// A delta: of a listed key, every event that the sender has seen and does not list. By the
     /// receiver's slots.
-    Unlisted(Cow<'a, [u64]>),
+    Unlisted(&'a [u64]),
     /// An operation: these.
     These(DotSet),
 }
