@@ -138,8 +138,7 @@ impl VersionVector {
 
     /// The writers and their counters, in the order of replica ids.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (ReplicaId, u64)> + '_ {
-        let mut order = self.slots_by_id().into_owned();
-        order.retain(|&slot| self.at(slot) > 0);
+        let order: Vec<u32> = self.slots_by_id().iter().copied().filter(|&slot| self.at(slot) > 0).collect();
         order.into_iter().map(|slot| (self.id(slot), self.at(slot)))
     }
 

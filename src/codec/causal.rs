@@ -1,6 +1,6 @@
 use alloc::vec::Vec;
 
-use xxhash_rust::xxh64::Xxh64;
+use xxhash_rust::xxh64::xxh64;
 
 use super::body::{FragmentCodec, Header, Input, Ranks, Which};
 use super::envelope::{self, Content};
@@ -19,7 +19,7 @@ const HAS_LIVE: u8 = 4;
 /// What precedes the body, on its way out.
 struct Head<'a> {
     upto: &'a VersionVector,
-    base: Option<&'a VersionVector>,
+    base: &'a VersionVector,
     floor: Option<&'a VersionVector>,
     live: Option<&'a DotSet>,
 }
@@ -27,7 +27,7 @@ struct Head<'a> {
 impl Head<'_> {
     fn put(&self, out: &mut Vec<u8>) -> Ranks {
         let ranks = self.upto.put(out);
-        let base = self.base.filter(|base| !base.is_empty());
+        let base = Some(self.base).filter(|base| !base.is_empty());
         let floor = self.floor.filter(|floor| !floor.is_empty());
         let flag = |there: bool, flag: u8| if there { flag } else { 0 };
         out.push(
@@ -156,7 +156,7 @@ impl<F: FragmentCodec> Delta<F> {
     pub fn encode_into(&self, schema: u32, out: &mut Vec<u8>) {
         envelope::seal(out, Content::Delta, schema, F::shape, |out| {
             let (floor, live) = (Some(&self.floor), self.live.as_ref());
-            let ranks = Head { upto: &self.upto, base: Some(&self.base), floor, live }.put(out);
+            let ranks = Head { upto: &self.upto, base: &self.base, floor, live }.put(out);
             F::encode_delta(&self.body, &ranks, out);
         });
     }
@@ -183,7 +183,7 @@ impl<F: FragmentCodec> Causal<F> {
     /// Appends the snapshot, marked with the schema of the application's data.
     pub fn encode_into(&self, schema: u32, out: &mut Vec<u8>) {
         let floor = Some(&self.context.floor);
-        self.put(Content::State, Which::Stored, &VersionVector::new(), schema, floor, None, out);
+        self.put(Content::State, Which::Stored, &VersionVector::new(), schema, floor, out);
     }
 
     /// Reads a snapshot back.
@@ -200,11 +200,10 @@ impl<F: FragmentCodec> Causal<F> {
         if !delta.base.is_empty() || delta.live.is_some() {
             return Err(DecodeError::Malformed("a state that builds on another one"));
         }
-        let (floor, version) = (delta.floor.clone(), delta.upto.clone());
         let mut value = Self::default();
-        value.context.version = version.with_counters(Vec::new());
+        // The same slots, so that nothing is translated.
+        value.context.version = delta.upto.with_counters(Vec::new());
         value.apply(delta).map_err(|_| DecodeError::TooLarge("writers or keys"))?;
-        value.context.floor.join(&floor);
         Ok(value)
     }
 
@@ -214,8 +213,7 @@ impl<F: FragmentCodec> Causal<F> {
             // With the live set this costs O(state) anyhow.
             return self.delta_since(known).encode_into(0, out);
         }
-        let base = self.context.version.meet(known);
-        self.put(Content::Delta, Which::Stored, known, 0, Some(&self.context.floor), Some(&base), out);
+        self.put(Content::Delta, Which::Stored, known, 0, Some(&self.context.floor), out);
     }
 
     /// The view that replicas agree on: version and live events. Equal for equal states, on every
@@ -223,19 +221,16 @@ impl<F: FragmentCodec> Causal<F> {
     #[must_use]
     pub fn canonical(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        self.put(Content::View, Which::Live, &VersionVector::new(), 0, None, None, &mut out);
+        self.put(Content::View, Which::Live, &VersionVector::new(), 0, None, &mut out);
         out
     }
 
     /// A hash (XXH64) of the [`canonical`](Causal::canonical) view. Costs O(state).
     #[must_use]
     pub fn state_hash(&self) -> u64 {
-        let mut hasher = Xxh64::new(0);
-        hasher.update(&self.canonical());
-        hasher.digest()
+        xxh64(&self.canonical(), 0)
     }
 
-    #[allow(clippy::too_many_arguments)]
     fn put(
         &self,
         content: Content,
@@ -243,12 +238,12 @@ impl<F: FragmentCodec> Causal<F> {
         known: &VersionVector,
         schema: u32,
         floor: Option<&VersionVector>,
-        base: Option<&VersionVector>,
         out: &mut Vec<u8>,
     ) {
         let version = &self.context.version;
         envelope::seal(out, content, schema, F::shape, |out| {
-            let ranks = Head { upto: version, base, floor, live: None }.put(out);
+            let base = version.meet(known);
+            let ranks = Head { upto: version, base: &base, floor, live: None }.put(out);
             self.body.encode_since(&Since::new(known, version), which, &ranks, out);
         });
     }

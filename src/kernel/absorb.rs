@@ -24,7 +24,7 @@ impl<S: Kind> DotStore<S> {
     #[inline]
     pub(crate) fn write(&mut self, edit: &mut Edit<'_>, key: S::Key, value: Option<S::Value>) -> Dot {
         let dot = edit.issue();
-        self.put(key, dot, value, |old| edit.supersede(dot, old));
+        self.put(key, dot, value, |old| edit.supersede(old));
         edit.dot(dot)
     }
 
@@ -39,7 +39,7 @@ impl<S: Kind> DotStore<S> {
             return edit.dot(dot);
         }
         let dot = edit.issue();
-        self.put_at(slot, dot, value, |old| edit.supersede(dot, old));
+        self.put_at(slot, dot, value, |old| edit.supersede(old));
         edit.dot(dot)
     }
 

@@ -13,7 +13,8 @@ pub struct Edit<'a> {
     own: Option<Own>,
     count: u64,
     now: Option<Timestamp>,
-    record: Option<&'a mut Vec<(PackedDot, PackedDot)>>,
+    /// Where superseded dots are noted, if an operation is to be made.
+    record: Option<&'a mut Vec<PackedDot>>,
 }
 
 /// What a finished edit wrote.
@@ -29,7 +30,7 @@ impl<'a> Edit<'a> {
     pub(crate) fn new(
         context: &'a mut Context,
         writer: &'a mut Writer,
-        record: Option<&'a mut Vec<(PackedDot, PackedDot)>>,
+        record: Option<&'a mut Vec<PackedDot>>,
     ) -> Self {
         Self { context, writer, own: None, count: 0, now: None, record }
     }
@@ -106,9 +107,9 @@ impl<'a> Edit<'a> {
     }
 
     #[inline]
-    pub(crate) fn supersede(&mut self, new: PackedDot, old: PackedDot) {
+    pub(crate) fn supersede(&mut self, old: PackedDot) {
         if let Some(record) = &mut self.record {
-            record.push((new, old));
+            record.push(old);
         }
     }
 

@@ -1,5 +1,6 @@
 use alloc::collections::BTreeMap;
 
+use super::changes::Applied;
 use super::dot_set::DotSet;
 use super::edit::Written;
 use super::fragment::Fragment;
@@ -30,7 +31,7 @@ impl<F: Fragment> Operation<F> {
         version: &VersionVector,
         body: &F,
         written: &Written,
-        superseded: &[(PackedDot, PackedDot)],
+        superseded: &[PackedDot],
         heard: &[u32],
     ) -> Self {
         let mut counters = alloc::vec![0; version.slots()];
@@ -87,12 +88,11 @@ impl<F: Fragment> Operation<F> {
 }
 
 /// What a group supersedes of what was there before it.
-fn superseded_outside(written: &Written, superseded: &[(PackedDot, PackedDot)]) -> DotSet {
+fn superseded_outside(written: &Written, superseded: &[PackedDot]) -> DotSet {
     let within = |dot: PackedDot| dot.slot() == written.slot && dot.counter() >= written.first;
     // An event of the group that another one superseded passes on what it had superseded itself: all
-    // of that is in the list, too, since the list names every pair.
-    let dots = superseded.iter().map(|&(_, old)| old);
-    DotSet::from_dots(dots.filter(|&dot| !within(dot)).collect())
+    // of that is in the list, too.
+    DotSet::from_dots(superseded.iter().copied().filter(|&dot| !within(dot)).collect())
 }
 
 impl<F: Fragment> Clone for Operation<F> {
@@ -167,46 +167,42 @@ impl<F: Fragment> CausalInbox<F> {
     /// # Errors
     /// [`InboxFull`] gives the operation back when it must wait and the inbox is full. An operation
     /// that the value cannot hold (too many writers or keys) waits, too.
-    pub fn receive(
-        &mut self,
-        value: &mut crate::Causal<F>,
-        operation: Operation<F>,
-    ) -> Result<super::Applied, InboxFull<F>> {
-        let mut applied = super::Applied::UNCHANGED;
+    pub fn receive(&mut self, value: &mut crate::Causal<F>, operation: Operation<F>) -> Result<Applied, InboxFull<F>> {
+        const NOTHING_YET: Applied = Applied::UNCHANGED;
         if operation.is_known(value.version()) {
-            return Ok(applied);
+            return Ok(NOTHING_YET);
         }
         if value.can_apply_operation(&operation).is_err() {
             let dot = operation.dot();
             if self.waiting.get(&dot.replica).is_some_and(|waiting| waiting.contains_key(&dot.counter)) {
-                return Ok(applied);
+                return Ok(NOTHING_YET);
             }
             if self.count >= self.limit {
                 return Err(InboxFull(operation));
             }
             self.waiting.entry(dot.replica).or_default().insert(dot.counter, operation);
             self.count += 1;
-            return Ok(applied);
+            return Ok(NOTHING_YET);
         }
-        let mut next = Some(operation);
+        Ok(self.apply_from(Some(operation), value))
+    }
+
+    /// Looks again at what waits, after the value has learned something in another way.
+    pub fn flush(&mut self, value: &mut crate::Causal<F>) -> Applied {
+        let first = self.next_ready(value);
+        self.apply_from(first, value)
+    }
+
+    /// Applies an operation that is ready, and then all that has become ready.
+    fn apply_from(&mut self, first: Option<Operation<F>>, value: &mut crate::Causal<F>) -> Applied {
+        let mut applied = Applied::UNCHANGED;
+        let mut next = first;
         while let Some(operation) = next {
             if let Ok(more) = value.apply_operation(operation) {
                 applied.events += more.events;
                 applied.keys += more.keys;
             }
             next = self.next_ready(value);
-        }
-        Ok(applied)
-    }
-
-    /// Looks again at what waits, after the value has learned something in another way.
-    pub fn flush(&mut self, value: &mut crate::Causal<F>) -> super::Applied {
-        let mut applied = super::Applied::UNCHANGED;
-        while let Some(operation) = self.next_ready(value) {
-            if let Ok(more) = value.apply_operation(operation) {
-                applied.events += more.events;
-                applied.keys += more.keys;
-            }
         }
         applied
     }

@@ -308,7 +308,7 @@ impl<S: Kind> DotStore<S> {
             }
         };
         self.live = self.live + usize::from(live) - usize::from(was_live);
-        self.note_removals(slot, usize::from(!live));
+        self.note_removal_unless(live, slot);
     }
 
     #[cold]
@@ -330,9 +330,9 @@ impl<S: Kind> DotStore<S> {
     }
 
     #[inline]
-    fn note_removals(&mut self, slot: u32, count: usize) {
-        if count > 0 {
-            self.removals += count;
+    fn note_removal_unless(&mut self, live: bool, slot: u32) {
+        if !live {
+            self.removals += 1;
             self.note_candidate(slot);
         }
     }
@@ -435,7 +435,7 @@ impl<S: Kind> DotStore<S> {
         self.live += usize::from(live);
         let slot = self.push(vacant, key, Cell::of(dot, live), value);
         self.index.set(dot.slot(), dot.counter(), slot);
-        self.note_removals(slot, usize::from(!live));
+        self.note_removal_unless(live, slot);
         slot
     }
 

@@ -494,6 +494,15 @@ fn same(x: &Register, y: &Register) -> Check {
     expect("equal views", x.canonical() == y.canonical(), true)
 }
 
+/// X<B,C,A and Y<A,B, where A has merged C: they know the same, and must be the same.
+fn known_by_two(a: &Register, b: &Register, c: &Register) -> Result<Register, String> {
+    let (mut x, mut y) = (Register::new(), Register::new());
+    [b, c, a].iter().for_each(|other| _ = x.merge(other));
+    [a, b].iter().for_each(|other| _ = y.merge(other));
+    same(&x, &y)?;
+    Ok(x)
+}
+
 fn l1_saturated_stamps_agree() -> Check {
     let [mut ana, mut ben, mut cem] = [1, 2, 3].map(|seed| stuck(seed, Timestamp::MAX));
     let (mut a, mut b, mut c) = (Register::new(), Register::new(), Register::new());
@@ -501,10 +510,7 @@ fn l1_saturated_stamps_agree() -> Check {
     c.set(&mut cem, 'c');
     a.merge(&c);
     a.set(&mut ana, 'a');
-    let (mut x, mut y) = (Register::new(), Register::new());
-    [&b, &c, &a].iter().for_each(|other| _ = x.merge(other));
-    [&a, &b].iter().for_each(|other| _ = y.merge(other));
-    same(&x, &y)?;
+    let x = known_by_two(&a, &b, &c)?;
     // A saw C's write and replaced it. B's is concurrent, and has the greater id.
     expect("the value", x.get(), Some(&'b'))
 }
@@ -516,10 +522,7 @@ fn l2_a_loser_survives_the_removal_of_the_winner() -> Check {
     c.set(&mut cem, 'c');
     a.merge(&c);
     a.clear(&mut writer(1));
-    let (mut x, mut y) = (Register::new(), Register::new());
-    [&b, &c, &a].iter().for_each(|other| _ = x.merge(other));
-    [&a, &b].iter().for_each(|other| _ = y.merge(other));
-    same(&x, &y)?;
+    let x = known_by_two(&a, &b, &c)?;
     expect("the value", x.get(), Some(&'b'))
 }
 
