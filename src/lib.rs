@@ -23,6 +23,6 @@ pub use codec::{DecodeError, FragmentCodec, Limits};
 pub use crdt::{Crdt, DeltaCrdt};
 pub use kernel::{
     Applied, ApplyError, Causal, CausalInbox, Change, ChangeKind, Data, Delta, DotStore, Edit, Either, Fragment,
-    InboxFull, Kind, Operation, View,
+    InboxFull, Kind, Mut, Operation, Part, View,
 };
 pub use types::*;

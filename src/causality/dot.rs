@@ -45,7 +45,7 @@ pub(crate) const MAX_COUNTER: u64 = (1 << COUNTER_BITS) - 1;
 /// (the kernel keeps the kind of an event there, which is what makes a set element 16 bytes). Its
 /// order is by slot, so it means nothing outside the value, and nothing readable may depend on it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) struct PackedDot(u64);
+pub struct PackedDot(u64);
 
 impl PackedDot {
     pub(crate) const BITS: u32 = COUNTER_BITS + 20;

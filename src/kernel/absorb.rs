@@ -10,10 +10,12 @@ use super::delta::{Effect, StoreDelta};
 use super::edit::Edit;
 use super::error::ApplyError;
 use super::event::{Event, Kind};
+use super::events::EventsOf;
 use super::fragment::{Fragment, Raw, Visit};
+use super::handle::Mut;
 use super::incoming::{Incoming, Since};
 use super::lookup::{Key, Slots, Vacant};
-use super::store::{DotStore, EventsOf};
+use super::store::DotStore;
 use super::table::Table;
 use super::view::View;
 use crate::causality::{Dot, PackedDot, VersionVector};
@@ -41,13 +43,6 @@ impl<S: Kind> DotStore<S> {
         let dot = edit.issue();
         self.put_at(slot, dot, value, |old| edit.supersede(old));
         edit.dot(dot)
-    }
-
-    /// Removes the live keys that do not pass. Returns the last dot.
-    pub(crate) fn remove_unless(&mut self, edit: &mut Edit<'_>, mut keep: impl FnMut(&S::Key) -> bool) -> Option<Dot> {
-        let live = (0..self.entry_count() as u32).filter(|&slot| self.is_live(slot));
-        let gone: Vec<u32> = live.filter(|&slot| !keep(self.key_at(slot))).collect();
-        gone.into_iter().map(|slot| self.write_at(edit, slot, None)).last()
     }
 
     /// Visits the keys with an event that the peer has not seen, each once.
@@ -236,18 +231,18 @@ fn kind(was_live: bool, live: bool) -> Option<ChangeKind> {
 
 impl<S: Kind> Fragment for DotStore<S> {
     type Delta = StoreDelta<S>;
-    type Mut<'a> = S::Mut<'a>;
+    type Mut<'a> = Mut<'a, S>;
     type Change<'a> = Change<'a, <S::Key as Key>::Shown>;
 
-    type View<'a> = View<'a, Self>;
+    type View<'a> = View<'a, S>;
 
-    fn view<'a>(&'a self, version: &'a VersionVector) -> View<'a, Self> {
-        View { body: self, version }
+    fn view<'a>(&'a self, version: &'a VersionVector) -> View<'a, S> {
+        View::new(self, version)
     }
 
     #[inline]
-    fn edit(&mut self) -> S::Mut<'_> {
-        S::handle(self)
+    fn edit(&mut self) -> Mut<'_, S> {
+        Mut::new(self)
     }
 
     fn collect(&self, since: &Since<'_>) -> StoreDelta<S> {

@@ -1,5 +1,4 @@
 use super::lookup::{Data, Key};
-use super::store::DotStore;
 use crate::causality::PackedDot;
 
 /// What an event can carry.
@@ -78,13 +77,6 @@ pub trait Kind: Sized + 'static {
     /// The name for people.
     const NAME: &'static str;
 
-    /// The handle that writes.
-    type Mut<'a>;
-
-    /// Makes the handle.
-    #[doc(hidden)]
-    fn handle(store: &mut DotStore<Self>) -> Self::Mut<'_>;
-
     /// Whether an event of this writer (its slot) can have this key and value. What no writer of
     /// this type would issue is refused before anything is changed.
     #[doc(hidden)]
@@ -94,8 +86,9 @@ pub trait Kind: Sized + 'static {
 }
 
 /// One maximal event of a key.
+#[doc(hidden)]
 #[derive(Clone)]
-pub(crate) struct Event<V> {
+pub struct Event<V> {
     pub(crate) dot: PackedDot,
     /// `None` is a removal.
     pub(crate) value: Option<V>,

@@ -3,7 +3,6 @@ use core::fmt;
 use super::changes::Either;
 use super::error::ApplyError;
 use super::incoming::{Incoming, Since};
-use super::view::View;
 use crate::causality::{PackedDot, VersionVector};
 
 /// A body without a version vector of its own: a dot store, or a tuple of fragments.
@@ -32,7 +31,7 @@ pub trait Fragment: Default + Clone + Send + Sync + 'static {
     #[doc(hidden)]
     fn show_changes(changes: &Self::Changes, visit: Visit<'_, Self>) -> usize;
 
-    /// What reads: a [`View`], or a tuple of them.
+    /// What reads: a [`View`](crate::View), or a tuple of them.
     type View<'a>
     where
         Self: 'a;
@@ -107,6 +106,18 @@ pub trait Show {
     fn show(&self, version: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
 
+/// A part of a tuple, for `Debug`.
+struct Shown<'a, F> {
+    body: &'a F,
+    version: &'a VersionVector,
+}
+
+impl<F: Show> fmt::Debug for Shown<'_, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.body.show(self.version, f)
+    }
+}
+
 /// Shows each change.
 pub type Visit<'v, F> = &'v mut dyn for<'c> FnMut(<F as Fragment>::Change<'c>);
 
@@ -119,7 +130,7 @@ macro_rules! tuple {
     ($(($name:ident, $part:tt)),+; $last:tt) => {
         impl<$($name: Show),+> Show for ($($name,)+) {
             fn show(&self, version: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_tuple("")$(.field(&View { body: &self.$part, version }))+.finish()
+                f.debug_tuple("")$(.field(&Shown { body: &self.$part, version }))+.finish()
             }
         }
 

@@ -96,6 +96,14 @@ pub trait Lookup<K>: Default + Clone + Send + Sync {
     fn reserve(&mut self, _keys: usize) {}
     /// Enters a key that was not found. The entry at `slot` must be there already.
     fn insert(&mut self, vacant: Vacant, slot: u32, keys: &impl Keys<K>);
+    /// The key as it is to be stored: maybe with parts shared that other keys have, too.
+    #[inline]
+    fn adopt(&self, key: K) -> K {
+        key
+    }
+    /// The key at `slot` is live now, or not any more.
+    #[inline]
+    fn count_live(&mut self, _slot: u32, _was_live: bool, _live: bool) {}
     /// Forgets the key at `slot`.
     fn remove(&mut self, key: &K, slot: u32);
     /// The key at `from` is now at `to`.

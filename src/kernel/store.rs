@@ -1,14 +1,14 @@
 use alloc::vec::Vec;
-use core::hash::Hash;
 use core::mem;
 
 use foldhash::fast::RandomState;
-use hashbrown::{Equivalent, HashMap};
+use hashbrown::HashMap;
 
 use super::column::Column;
 use super::event::{Cell, Event, Kind, Payload, State};
+use super::events::EventsOf;
 use super::index::Index;
-use super::lookup::{Data, Hashed, Key, Keys, Lookup, Vacant};
+use super::lookup::{Key, Keys, Lookup, Vacant};
 use crate::causality::{PackedDot, ReplicaId, VersionVector};
 
 /// The one structure under all types: per key the antichain of maximal events, and per writer an
@@ -87,41 +87,6 @@ impl<S: Kind> Keys<S::Key> for Column<Entry<S>> {
     #[inline]
     fn key(&self, slot: u32) -> Option<&S::Key> {
         Some(&self.try_get(slot)?.key)
-    }
-}
-
-/// The events of one key, borrowed.
-pub(crate) enum EventsOf<'a, V> {
-    One(PackedDot, Option<&'a V>),
-    Many(&'a [Event<V>]),
-}
-
-impl<'a, V> EventsOf<'a, V> {
-    #[inline]
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::One(..) => 1,
-            Self::Many(events) => events.len(),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn at(&self, at: usize) -> (PackedDot, Option<&'a V>) {
-        match self {
-            Self::One(dot, value) => (*dot, *value),
-            Self::Many(events) => (events[at].dot, events[at].value.as_ref()),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (PackedDot, Option<&'a V>)> + '_ {
-        (0..self.len()).map(|at| self.at(at))
-    }
-
-    /// The live ones.
-    #[inline]
-    pub(crate) fn live(&self) -> impl Iterator<Item = (PackedDot, &'a V)> + '_ {
-        self.iter().filter_map(|(dot, value)| Some((dot, value?)))
     }
 }
 
@@ -252,15 +217,6 @@ impl<S: Kind> DotStore<S> {
     }
 }
 
-// Keys of applications, looked up by what is like them.
-impl<T: Data + Hash, S: Kind<Key = Hashed<T>>> DotStore<S> {
-    /// The slot of a key that is live.
-    #[inline]
-    pub(crate) fn find_live<Q: Hash + Equivalent<T> + ?Sized>(&self, key: &Q) -> Option<u32> {
-        self.lookup.find_equivalent(key, &self.entries).filter(|&slot| self.is_live(slot))
-    }
-}
-
 // Writing.
 impl<S: Kind> DotStore<S> {
     /// Stores an event that supersedes all that is known of the key. `superseded` is shown each dot.
@@ -307,7 +263,7 @@ impl<S: Kind> DotStore<S> {
                 was_live
             }
         };
-        self.live = self.live + usize::from(live) - usize::from(was_live);
+        self.count_live(slot, was_live, live);
         self.note_removal_unless(live, slot);
     }
 
@@ -322,7 +278,14 @@ impl<S: Kind> DotStore<S> {
         events.iter().any(|event| event.value.is_some())
     }
 
+    #[inline]
+    fn count_live(&mut self, slot: u32, was_live: bool, live: bool) {
+        self.live = self.live + usize::from(live) - usize::from(was_live);
+        self.lookup.count_live(slot, was_live, live);
+    }
+
     fn push(&mut self, vacant: Vacant, key: S::Key, cell: Cell, value: Option<S::Value>) -> u32 {
+        let key = self.lookup.adopt(key);
         let place = value.map_or_else(Default::default, Payload::into_place);
         let slot = self.entries.push(Entry { key, cell, place });
         self.lookup.insert(vacant, slot, &self.entries);
@@ -365,7 +328,7 @@ impl<S: Kind> DotStore<S> {
     /// `removals` counts them already.
     pub(crate) fn settle(&mut self, slot: u32, was_live: bool, mut events: Vec<Event<S::Value>>) {
         let live = events.iter().any(|event| event.value.is_some());
-        self.live = self.live + usize::from(live) - usize::from(was_live);
+        self.count_live(slot, was_live, live);
         let removals = events.iter().any(|event| event.value.is_none());
         match events.len() {
             0 => self.drop_entry(slot),
@@ -432,8 +395,8 @@ impl<S: Kind> DotStore<S> {
     #[inline]
     pub(crate) fn put_new(&mut self, vacant: Vacant, key: S::Key, dot: PackedDot, value: Option<S::Value>) -> u32 {
         let live = value.is_some();
-        self.live += usize::from(live);
         let slot = self.push(vacant, key, Cell::of(dot, live), value);
+        self.count_live(slot, false, live);
         self.index.set(dot.slot(), dot.counter(), slot);
         self.note_removal_unless(live, slot);
         slot

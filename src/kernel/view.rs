@@ -1,47 +1,117 @@
+use core::fmt;
+use core::marker::PhantomData;
+
+use super::causal::Causal;
+use super::event::Kind;
+use super::events::Events;
+use super::fragment::{Fragment, Show};
+use super::store::DotStore;
 use crate::causality::VersionVector;
 
-/// A body with the version that it is read under: a value, or a part of one.
+/// The events of a value with the version that they are read under: a whole value, or a part of one.
 ///
 /// All reads of a type are here as well as on the value itself.
-pub struct View<'a, F> {
-    pub(crate) body: &'a F,
+pub struct View<'a, S: Kind, E = &'a DotStore<S>> {
+    pub(crate) events: E,
     pub(crate) version: &'a VersionVector,
+    kind: PhantomData<fn() -> S>,
 }
 
-impl<F> Clone for View<'_, F> {
+impl<'a, S: Kind, E: Events<'a, Kind = S>> View<'a, S, E> {
+    #[inline]
+    pub(crate) fn new(events: E, version: &'a VersionVector) -> Self {
+        Self { events, version, kind: PhantomData }
+    }
+}
+
+impl<S: Kind, E: Clone> Clone for View<'_, S, E> {
     fn clone(&self) -> Self {
-        *self
+        Self { events: self.events.clone(), version: self.version, kind: PhantomData }
     }
 }
 
-impl<F> Copy for View<'_, F> {}
+impl<S: Kind, E: Copy> Copy for View<'_, S, E> {}
 
-impl<F: super::Show> core::fmt::Debug for View<'_, F> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        self.body.show(self.version, f)
+/// What `Debug` shows of a type: its value, in the order of dots.
+#[doc(hidden)]
+pub trait ShowKind: Kind {
+    /// Writes the value.
+    fn show<'a>(view: View<'a, Self, impl Events<'a, Kind = Self>>, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+}
+
+impl<S: ShowKind> Show for DotStore<S> {
+    fn show(&self, version: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        S::show(View::new(self, version), f)
     }
 }
 
-/// Defines reads once, for a value (`Causal<Body>`) and for a part of one (`View<'_, Body>`).
+impl<'a, S: ShowKind, E: Events<'a, Kind = S>> fmt::Debug for View<'a, S, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        S::show(*self, f)
+    }
+}
+
+/// Where the events of a part are in the body of a value.
+#[doc(hidden)]
+pub trait Place<S: Kind> {
+    /// The body.
+    type Root: Fragment;
+
+    /// The events of the part.
+    fn events<'a>(&'a self, root: &'a Self::Root) -> impl Events<'a, Kind = S>;
+}
+
+/// One value among those that another one holds, borrowed to be read and written in place.
+pub struct Part<'r, S: Kind, P: Place<S>> {
+    pub(crate) root: &'r mut Causal<P::Root>,
+    pub(crate) place: P,
+    kind: PhantomData<fn() -> S>,
+}
+
+impl<'r, S: Kind, P: Place<S>> Part<'r, S, P> {
+    pub(crate) fn new(root: &'r mut Causal<P::Root>, place: P) -> Self {
+        Self { root, place, kind: PhantomData }
+    }
+
+    /// Reads the value. All reads of the view are here as well.
+    pub fn view(&self) -> View<'_, S, impl Events<'_, Kind = S>> {
+        View::new(self.place.events(&self.root.body), &self.root.context.version)
+    }
+}
+
+impl<S: ShowKind, P: Place<S>> fmt::Debug for Part<'_, S, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        S::show(self.view(), f)
+    }
+}
+
+/// Defines reads once, for a value, for a view of one and for a part of one.
 macro_rules! reads {
-    (impl[$($generics:tt)*] $body:ty { $(
+    (impl[$($generics:tt)*] $kind:ty { $(
         $(#[$meta:meta])*
         fn $name:ident $([$($own:tt)*])? ($view:ident $(, $arg:ident: $type:ty)*) -> $ret:ty $code:block
     )* }) => {
         #[allow(clippy::needless_lifetimes, clippy::extra_unused_lifetimes)]
-        impl<$($generics)*> $crate::kernel::Causal<$body> { $(
+        impl<$($generics)*> $crate::kernel::Causal<$crate::kernel::DotStore<$kind>> { $(
             $(#[$meta])*
             pub fn $name<'a $(, $($own)*)?>(&'a self $(, $arg: $type)*) -> $ret {
-                let $view = self.view();
+                self.view().$name($($arg),*)
+            }
+        )* }
+
+        impl<'a, E: $crate::kernel::Events<'a, Kind = $kind>, $($generics)*> $crate::kernel::View<'a, $kind, E> { $(
+            $(#[$meta])*
+            pub fn $name $(<$($own)*>)? (self $(, $arg: $type)*) -> $ret {
+                let $view = self;
                 $code
             }
         )* }
 
-        impl<'a, $($generics)*> $crate::kernel::View<'a, $body> { $(
+        #[allow(clippy::needless_lifetimes, clippy::extra_unused_lifetimes)]
+        impl<P: $crate::kernel::Place<$kind>, $($generics)*> $crate::kernel::Part<'_, $kind, P> { $(
             $(#[$meta])*
-            pub fn $name $(<$($own)*>)? (&self $(, $arg: $type)*) -> $ret {
-                let $view = *self;
-                $code
+            pub fn $name<'a $(, $($own)*)?>(&'a self $(, $arg: $type)*) -> $ret {
+                self.view().$name($($arg),*)
             }
         )* }
     };

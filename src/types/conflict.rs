@@ -4,7 +4,7 @@ use core::fmt::Debug;
 use uuid::Uuid;
 
 use crate::causality::{Dot, Timestamp, VersionVector};
-use crate::kernel::{DotStore, EventsOf, Kind};
+use crate::kernel::{Events, EventsOf, Kind};
 use crate::types::Stamped;
 
 /// How versions came to be in conflict.
@@ -104,7 +104,7 @@ pub(crate) fn differ<'a, T: Eq + 'a>(values: impl IntoIterator<Item = &'a T>) ->
 
 /// The keys with several differing live writes, in the order of their first dots. Costs O(conflicts).
 pub(crate) fn write_conflicts<'a, S, T>(
-    store: &'a DotStore<S>,
+    store: impl Events<'a, Kind = S>,
     version: &VersionVector,
 ) -> Vec<Conflict<'a, <S::Key as crate::kernel::Key>::Shown, T>>
 where

@@ -1,8 +1,8 @@
 use core::fmt;
 
 use super::tag;
-use crate::causality::{Dot, VersionVector, Writer};
-use crate::kernel::{Causal, DotStore, Edit, Fragment, Kind, Show, reads};
+use crate::causality::{Dot, Writer};
+use crate::kernel::{Causal, DotStore, Edit, Events, EventsMut, Kind, Mut, ShowKind, View, reads};
 
 /// A flag that is off if in doubt.
 ///
@@ -35,35 +35,29 @@ impl Kind for DisableWins {
     type Value = bool;
     const TAG: u8 = tag::DW_FLAG;
     const NAME: &'static str = "DwFlag";
-    type Mut<'a> = DwFlagMut<'a>;
-
-    #[inline]
-    fn handle(store: &mut DotStore<Self>) -> DwFlagMut<'_> {
-        DwFlagMut(store)
-    }
 }
 
 /// Writes to a [`DwFlag`] within an edit.
-pub struct DwFlagMut<'a>(&'a mut DwFlagBody);
+pub type DwFlagMut<'e> = Mut<'e, DisableWins>;
 
-impl<'e> DwFlagMut<'e> {
+impl<'e, E: EventsMut<'e, Kind = DisableWins>> Mut<'e, DisableWins, E> {
     /// Switches the flag on.
     pub fn enable(&mut self, edit: &mut Edit<'e>) -> Dot {
-        self.0.write(edit, (), Some(true))
+        self.events.write(edit, (), Some(true))
     }
 
     /// Switches the flag off.
     pub fn disable(&mut self, edit: &mut Edit<'e>) -> Dot {
-        self.0.write(edit, (), Some(false))
+        self.events.write(edit, (), Some(false))
     }
 }
 
-reads! { impl[] DwFlagBody {
+reads! { impl[] DisableWins {
     /// Whether it was enabled and no disabling is concurrent with that.
     #[must_use]
     fn is_enabled(view) -> bool {
-        view.body.find(&()).is_ok_and(|slot| {
-            let events = view.body.events_at(slot);
+        view.events.find(&()).is_some_and(|slot| {
+            let events = view.events.events_at(slot);
             events.live().count() > 0 && events.live().all(|(_, &enabled)| enabled)
         })
     }
@@ -81,8 +75,8 @@ impl DwFlag {
     }
 }
 
-impl Show for DwFlagBody {
-    fn show(&self, version: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("DwFlag").field(&self.view(version).is_enabled()).finish()
+impl ShowKind for DisableWins {
+    fn show<'a>(view: View<'a, Self, impl Events<'a, Kind = Self>>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("DwFlag").field(&view.is_enabled()).finish()
     }
 }

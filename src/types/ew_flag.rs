@@ -1,8 +1,8 @@
 use core::fmt;
 
 use super::tag;
-use crate::causality::{Dot, VersionVector, Writer};
-use crate::kernel::{Causal, DotStore, Edit, Fragment, Kind, Show, reads};
+use crate::causality::{Dot, Writer};
+use crate::kernel::{Causal, DotStore, Edit, Events, EventsMut, Kind, Mut, ShowKind, View, reads};
 
 /// A flag that is on if in doubt.
 ///
@@ -37,35 +37,29 @@ impl Kind for EnableWins {
     type Value = ();
     const TAG: u8 = tag::EW_FLAG;
     const NAME: &'static str = "EwFlag";
-    type Mut<'a> = EwFlagMut<'a>;
-
-    #[inline]
-    fn handle(store: &mut DotStore<Self>) -> EwFlagMut<'_> {
-        EwFlagMut(store)
-    }
 }
 
 /// Writes to an [`EwFlag`] within an edit.
-pub struct EwFlagMut<'a>(&'a mut EwFlagBody);
+pub type EwFlagMut<'e> = Mut<'e, EnableWins>;
 
-impl<'e> EwFlagMut<'e> {
+impl<'e, E: EventsMut<'e, Kind = EnableWins>> Mut<'e, EnableWins, E> {
     /// Switches the flag on.
     pub fn enable(&mut self, edit: &mut Edit<'e>) -> Dot {
-        self.0.write(edit, (), Some(()))
+        self.events.write(edit, (), Some(()))
     }
 
     /// Switches the flag off, if it is on.
     pub fn disable(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
-        let slot = self.0.find(&()).ok().filter(|&slot| self.0.is_live(slot))?;
-        Some(self.0.write_at(edit, slot, None))
+        let slot = self.events.read().only_live()?;
+        Some(self.events.write_at(edit, slot, None))
     }
 }
 
-reads! { impl[] EwFlagBody {
+reads! { impl[] EnableWins {
     /// Whether some enabling has not been disabled.
     #[must_use]
     fn is_enabled(view) -> bool {
-        view.body.live_keys() > 0
+        view.events.live_keys() > 0
     }
 } }
 
@@ -81,8 +75,8 @@ impl EwFlag {
     }
 }
 
-impl Show for EwFlagBody {
-    fn show(&self, version: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("EwFlag").field(&self.view(version).is_enabled()).finish()
+impl ShowKind for EnableWins {
+    fn show<'a>(view: View<'a, Self, impl Events<'a, Kind = Self>>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("EwFlag").field(&view.is_enabled()).finish()
     }
 }

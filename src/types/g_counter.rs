@@ -3,8 +3,10 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::tag;
-use crate::causality::{Dot, ReplicaId, VersionVector, Writer};
-use crate::kernel::{Causal, DotStore, Edit, EventsOf, Fragment, Kind, Show, WriterKey, payload, reads};
+use crate::causality::{Dot, ReplicaId, Writer};
+use crate::kernel::{
+    Causal, DotStore, Edit, Events, EventsMut, EventsOf, Kind, Mut, ShowKind, View, WriterKey, payload, reads,
+};
 use crate::mutants::{self, Mutant};
 
 /// A counter that only grows.
@@ -59,12 +61,6 @@ impl Kind for Growing {
     type Value = Total;
     const TAG: u8 = tag::G_COUNTER;
     const NAME: &'static str = "GCounter";
-    type Mut<'a> = GCounterMut<'a>;
-
-    #[inline]
-    fn handle(store: &mut DotStore<Self>) -> GCounterMut<'_> {
-        GCounterMut(store)
-    }
 
     fn admits(writer: u32, key: &WriterKey, _: &Total) -> bool {
         key.0 == writer
@@ -72,9 +68,9 @@ impl Kind for Growing {
 }
 
 /// Writes to a [`GCounter`] within an edit.
-pub struct GCounterMut<'a>(&'a mut GCounterBody);
+pub type GCounterMut<'e> = Mut<'e, Growing>;
 
-impl<'e> GCounterMut<'e> {
+impl<'e, E: EventsMut<'e, Kind = Growing>> Mut<'e, Growing, E> {
     /// Adds to the count.
     ///
     /// # Errors
@@ -82,12 +78,13 @@ impl<'e> GCounterMut<'e> {
     #[inline]
     pub fn increment(&mut self, edit: &mut Edit<'e>, by: u64) -> Result<Dot, Overflow> {
         let key = own_key(edit);
-        match self.0.find(&key) {
-            Ok(slot) => {
-                let total = total_at(self.0, slot).checked_add(by).ok_or(Overflow)?;
-                Ok(self.0.write_at(edit, slot, Some(Total(total))))
+        let found = self.events.read().find(&key);
+        match found {
+            Some(slot) => {
+                let total = total(&self.events.read().events_at(slot)).checked_add(by).ok_or(Overflow)?;
+                Ok(self.events.write_at(edit, slot, Some(Total(total))))
             }
-            Err(_) => Ok(self.0.write(edit, key, Some(Total(by)))),
+            None => Ok(self.events.write(edit, key, Some(Total(by)))),
         }
     }
 }
@@ -102,25 +99,25 @@ pub(super) fn own_key(edit: &mut Edit<'_>) -> WriterKey {
 }
 
 #[inline]
-fn total_at(store: &GCounterBody, slot: u32) -> u64 {
-    match store.events_at(slot) {
+fn total(events: &EventsOf<'_, Total>) -> u64 {
+    match events {
         EventsOf::One(_, total) => total.map_or(0, |total| total.0),
         events => events.live().map(|(_, total)| total.0).max().unwrap_or(0),
     }
 }
 
-reads! { impl[] GCounterBody {
+reads! { impl[] Growing {
     /// The sum of all increments. It cannot overflow: 2²⁰ writers of 64 bits fit.
     #[must_use]
     fn value(view) -> u128 {
-        (0..view.body.entry_count() as u32).map(|slot| u128::from(total_at(view.body, slot))).sum()
+        view.events.slots().map(|slot| u128::from(total(&view.events.events_at(slot)))).sum()
     }
 
     /// What this writer's branch has counted.
     #[must_use]
     fn value_of(view, replica: &ReplicaId) -> u64 {
-        let slot = view.version.slot(replica).and_then(|slot| view.body.find(&WriterKey(slot)).ok());
-        slot.map_or(0, |slot| total_at(view.body, slot))
+        let slot = view.version.slot(replica).and_then(|slot| view.events.find(&WriterKey(slot)));
+        slot.map_or(0, |slot| total(&view.events.events_at(slot)))
     }
 } }
 
@@ -135,8 +132,8 @@ impl GCounter {
     }
 }
 
-impl Show for GCounterBody {
-    fn show(&self, version: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("GCounter").field(&self.view(version).value()).finish()
+impl ShowKind for Growing {
+    fn show<'a>(view: View<'a, Self, impl Events<'a, Kind = Self>>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("GCounter").field(&view.value()).finish()
     }
 }

@@ -7,8 +7,8 @@ use hashbrown::Equivalent;
 use super::conflict::{Conflict, Resolver, Version, versions, write_conflicts};
 use super::stamped::{Stamped, greatest, latest};
 use super::tag;
-use crate::causality::{Dot, Timestamp, VersionVector, Writer};
-use crate::kernel::{Causal, Data, DotStore, Edit, Fragment, Hashed, Kind, Show, reads};
+use crate::causality::{Dot, Timestamp, Writer};
+use crate::kernel::{Causal, Data, DotStore, Edit, Events, EventsMut, Hashed, Kind, Mut, ShowKind, View, reads};
 
 /// A map; of concurrent writes to a key the last is shown, and the others stay visible as a conflict.
 ///
@@ -47,30 +47,25 @@ impl<K: Data + Hash, V: Data> Kind for LastWriteWins<K, V> {
     type Value = Stamped<V>;
     const TAG: u8 = tag::LWW_MAP;
     const NAME: &'static str = "LwwMap";
-    type Mut<'a> = MapMut<'a, K, V>;
-
-    #[inline]
-    fn handle(store: &mut DotStore<Self>) -> MapMut<'_, K, V> {
-        MapMut(store)
-    }
 }
 
 /// Writes to an [`LwwMap`] within an edit.
-pub struct MapMut<'a, K: Data + Hash, V: Data>(&'a mut MapBody<K, V>);
+pub type MapMut<'e, K, V> = Mut<'e, LastWriteWins<K, V>>;
 
-impl<'e, K: Data + Hash, V: Data> MapMut<'e, K, V> {
+impl<'e, K: Data + Hash, V: Data, E: EventsMut<'e, Kind = LastWriteWins<K, V>>> Mut<'e, LastWriteWins<K, V>, E> {
     /// Sets the value of a key.
     #[inline]
     pub fn insert(&mut self, edit: &mut Edit<'e>, key: K, value: V) -> Dot {
         let key = Hashed(key);
-        match self.0.find(&key) {
-            Ok(slot) => {
-                let at = edit.stamp(greatest(&self.0.events_at(slot)));
-                self.0.write_at(edit, slot, Some(Stamped { at, value }))
+        let found = self.events.read().find(&key);
+        match found {
+            Some(slot) => {
+                let at = edit.stamp(greatest(&self.events.read().events_at(slot)));
+                self.events.write_at(edit, slot, Some(Stamped { at, value }))
             }
-            Err(_) => {
+            None => {
                 let at = edit.stamp(None);
-                self.0.write(edit, key, Some(Stamped { at, value }))
+                self.events.write(edit, key, Some(Stamped { at, value }))
             }
         }
     }
@@ -78,23 +73,23 @@ impl<'e, K: Data + Hash, V: Data> MapMut<'e, K, V> {
     /// Removes a key, if it is there.
     #[inline]
     pub fn remove<Q: Hash + Equivalent<K> + ?Sized>(&mut self, edit: &mut Edit<'e>, key: &Q) -> Option<Dot> {
-        let slot = self.0.find_live(key)?;
-        Some(self.0.write_at(edit, slot, None))
+        let slot = self.events.read().find_live(key)?;
+        Some(self.events.write_at(edit, slot, None))
     }
 
     /// Removes all keys. Returns the last of its events.
     pub fn clear(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
-        self.0.remove_unless(edit, |_| false)
+        self.events.remove_unless(edit, |_| false)
     }
 }
 
-reads! { impl[K: Data + Hash, V: Data] MapBody<K, V> {
+reads! { impl[K: Data + Hash, V: Data] LastWriteWins<K, V> {
     /// The last value written to a key, unless it was removed.
     #[inline]
     #[must_use]
     fn get[Q: Hash + Equivalent<K> + ?Sized](view, key: &Q) -> Option<&'a V> {
-        let slot = view.body.find_live(key)?;
-        Some(&latest(&view.body.events_at(slot), view.version)?.1.value)
+        let slot = view.events.find_live(key)?;
+        Some(&latest(&view.events.events_at(slot), view.version)?.1.value)
     }
 
     /// The value of a key that the resolver chooses.
@@ -106,59 +101,59 @@ reads! { impl[K: Data + Hash, V: Data] MapBody<K, V> {
     /// When the last value of a key was written.
     #[must_use]
     fn timestamp[Q: Hash + Equivalent<K> + ?Sized](view, key: &Q) -> Option<Timestamp> {
-        let slot = view.body.find_live(key)?;
-        Some(latest(&view.body.events_at(slot), view.version)?.1.at)
+        let slot = view.events.find_live(key)?;
+        Some(latest(&view.events.events_at(slot), view.version)?.1.at)
     }
 
     /// All concurrent versions of a key, in the order of their dots. One, usually.
     #[must_use]
     fn versions[Q: Hash + Equivalent<K> + ?Sized](view, key: &Q) -> Vec<Version<'a, V>> {
-        let slot = view.body.find_live(key);
-        slot.map_or_else(Vec::new, |slot| versions(&view.body.events_at(slot), view.version))
+        let slot = view.events.find_live(key);
+        slot.map_or_else(Vec::new, |slot| versions(&view.events.events_at(slot), view.version))
     }
 
     /// Whether the key is there.
     #[inline]
     #[must_use]
     fn contains_key[Q: Hash + Equivalent<K> + ?Sized](view, key: &Q) -> bool {
-        view.body.find_live(key).is_some()
+        view.events.find_live(key).is_some()
     }
 
     /// The number of keys.
     #[must_use]
     fn len(view) -> usize {
-        view.body.live_keys()
+        view.events.live_keys()
     }
 
     /// Whether there are no keys.
     #[must_use]
     fn is_empty(view) -> bool {
-        view.body.live_keys() == 0
+        view.events.live_keys() == 0
     }
 
     /// The keys and their last values, in the order of their dots: the same on all replicas.
-    fn iter(view) -> impl Iterator<Item = (&'a K, &'a V)> + use<'a, K, V> {
-        let slots = view.body.slots_by_dot(view.version).into_iter();
+    fn iter(view) -> impl Iterator<Item = (&'a K, &'a V)> {
+        let slots = view.events.slots_by_dot(view.version).into_iter();
         slots.filter_map(move |slot| {
-            let (_, stamped) = latest(&view.body.events_at(slot), view.version)?;
-            Some((&view.body.key_at(slot).0, &stamped.value))
+            let (_, stamped) = latest(&view.events.events_at(slot), view.version)?;
+            Some((&view.events.key_at(slot).0, &stamped.value))
         })
     }
 
     /// The keys, in the order of their dots.
-    fn keys(view) -> impl ExactSizeIterator<Item = &'a K> + use<'a, K, V> {
-        view.body.slots_by_dot(view.version).into_iter().map(move |slot| &view.body.key_at(slot).0)
+    fn keys(view) -> impl ExactSizeIterator<Item = &'a K> {
+        view.events.slots_by_dot(view.version).into_iter().map(move |slot| &view.events.key_at(slot).0)
     }
 
     /// The last values, in the order of their dots.
-    fn values(view) -> impl Iterator<Item = &'a V> + use<'a, K, V> {
+    fn values(view) -> impl Iterator<Item = &'a V> {
         view.iter().map(|(_, value)| value)
     }
 
     /// The keys with concurrent values that differ, in the order of their dots.
     #[must_use]
     fn conflicts(view) -> Vec<Conflict<'a, K, V>> {
-        write_conflicts(view.body, view.version)
+        write_conflicts(view.events, view.version)
     }
 } }
 
@@ -211,8 +206,8 @@ impl<'a, K: Data + Hash, V: Data> IntoIterator for &'a LwwMap<K, V> {
     }
 }
 
-impl<K: Data + Hash + Debug, V: Data + Debug> Show for MapBody<K, V> {
-    fn show(&self, version: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.view(version).iter()).finish()
+impl<K: Data + Hash + Debug, V: Data + Debug> ShowKind for LastWriteWins<K, V> {
+    fn show<'a>(view: View<'a, Self, impl Events<'a, Kind = Self>>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(view.iter()).finish()
     }
 }

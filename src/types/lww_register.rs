@@ -4,8 +4,8 @@ use core::fmt::{self, Debug};
 use super::conflict::{Conflict, Resolver, Version, versions, write_conflicts};
 use super::stamped::{Stamped, greatest, latest};
 use super::tag;
-use crate::causality::{Dot, Timestamp, VersionVector, Writer};
-use crate::kernel::{Causal, Data, DotStore, Edit, EventsOf, Kind, Show, reads};
+use crate::causality::{Dot, Timestamp, Writer};
+use crate::kernel::{Causal, Data, DotStore, Edit, Events, EventsMut, EventsOf, Kind, Mut, ShowKind, View, reads};
 
 /// One value; of concurrent writes the last is shown, and the others stay visible as a conflict.
 ///
@@ -48,42 +48,34 @@ impl<T: Data> Kind for Latest<T> {
     type Value = Stamped<T>;
     const TAG: u8 = tag::LWW_REGISTER;
     const NAME: &'static str = "LwwRegister";
-    type Mut<'a> = LwwRegisterMut<'a, T>;
-
-    #[inline]
-    fn handle(store: &mut DotStore<Self>) -> LwwRegisterMut<'_, T> {
-        LwwRegisterMut(store)
-    }
 }
 
 /// Writes to an [`LwwRegister`] within an edit.
-pub struct LwwRegisterMut<'a, T: Data>(&'a mut LwwRegisterBody<T>);
+pub type LwwRegisterMut<'e, T> = Mut<'e, Latest<T>>;
 
-impl<'e, T: Data> LwwRegisterMut<'e, T> {
+impl<'e, T: Data, E: EventsMut<'e, Kind = Latest<T>>> Mut<'e, Latest<T>, E> {
     /// Sets the value.
     pub fn set(&mut self, edit: &mut Edit<'e>, value: T) -> Dot {
-        let at = edit.stamp(self.0.events().as_ref().and_then(greatest));
-        self.0.write(edit, (), Some(Stamped { at, value }))
+        let at = edit.stamp(events(self.events.read()).as_ref().and_then(greatest));
+        self.events.write(edit, (), Some(Stamped { at, value }))
     }
 
     /// Removes the value, if there is one.
     pub fn clear(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
-        let slot = self.0.find(&()).ok().filter(|&slot| self.0.is_live(slot))?;
-        Some(self.0.write_at(edit, slot, None))
+        let slot = self.events.read().only_live()?;
+        Some(self.events.write_at(edit, slot, None))
     }
 }
 
-impl<T: Data> LwwRegisterBody<T> {
-    fn events(&self) -> Option<EventsOf<'_, Stamped<T>>> {
-        self.find(&()).ok().map(|slot| self.events_at(slot))
-    }
+fn events<'a, T: Data>(store: impl Events<'a, Kind = Latest<T>>) -> Option<EventsOf<'a, Stamped<T>>> {
+    Some(store.events_at(store.find(&())?))
 }
 
-reads! { impl[T: Data] LwwRegisterBody<T> {
+reads! { impl[T: Data] Latest<T> {
     /// The last value written, unless it was cleared.
     #[must_use]
     fn get(view) -> Option<&'a T> {
-        Some(&latest(&view.body.events()?, view.version)?.1.value)
+        Some(&latest(&events(view.events)?, view.version)?.1.value)
     }
 
     /// The value that the resolver chooses.
@@ -95,19 +87,19 @@ reads! { impl[T: Data] LwwRegisterBody<T> {
     /// When the last value was written.
     #[must_use]
     fn timestamp(view) -> Option<Timestamp> {
-        Some(latest(&view.body.events()?, view.version)?.1.at)
+        Some(latest(&events(view.events)?, view.version)?.1.at)
     }
 
     /// All concurrent versions, in the order of their dots. One, usually.
     #[must_use]
     fn versions(view) -> Vec<Version<'a, T>> {
-        view.body.events().map_or_else(Vec::new, |events| versions(&events, view.version))
+        events(view.events).map_or_else(Vec::new, |events| versions(&events, view.version))
     }
 
     /// The concurrent versions, if there are several and they differ.
     #[must_use]
     fn conflict(view) -> Option<Conflict<'a, (), T>> {
-        write_conflicts(view.body, view.version).pop()
+        write_conflicts(view.events, view.version).pop()
     }
 } }
 
@@ -123,9 +115,8 @@ impl<T: Data> LwwRegister<T> {
     }
 }
 
-impl<T: Data + Debug> Show for LwwRegisterBody<T> {
-    fn show(&self, version: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let value = self.events().and_then(|events| latest(&events, version));
-        f.debug_tuple("LwwRegister").field(&value.map(|(_, stamped)| &stamped.value)).finish()
+impl<T: Data + Debug> ShowKind for Latest<T> {
+    fn show<'a>(view: View<'a, Self, impl Events<'a, Kind = Self>>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LwwRegister").field(&view.get()).finish()
     }
 }

@@ -4,8 +4,8 @@ use core::fmt::{self, Debug};
 use serde::{Deserialize, Serialize};
 
 use super::tag;
-use crate::causality::{Dot, VersionVector, Writer};
-use crate::kernel::{Causal, Data, DotStore, Edit, Kind, Show, payload, reads};
+use crate::causality::{Dot, Writer};
+use crate::kernel::{Causal, Data, DotStore, Edit, Events, EventsMut, Kind, Mut, ShowKind, View, payload, reads};
 
 /// One value, or all of the concurrent ones: nothing is chosen.
 ///
@@ -49,34 +49,29 @@ impl<T: Data> Kind for MultiValue<T> {
     type Value = Plain<T>;
     const TAG: u8 = tag::MV_REGISTER;
     const NAME: &'static str = "MvRegister";
-    type Mut<'a> = MvRegisterMut<'a, T>;
-
-    #[inline]
-    fn handle(store: &mut DotStore<Self>) -> MvRegisterMut<'_, T> {
-        MvRegisterMut(store)
-    }
 }
 
 /// Writes to an [`MvRegister`] within an edit.
-pub struct MvRegisterMut<'a, T: Data>(&'a mut MvRegisterBody<T>);
+pub type MvRegisterMut<'e, T> = Mut<'e, MultiValue<T>>;
 
-impl<'e, T: Data> MvRegisterMut<'e, T> {
+impl<'e, T: Data, E: EventsMut<'e, Kind = MultiValue<T>>> Mut<'e, MultiValue<T>, E> {
     /// Sets the value, superseding all that is known.
     pub fn set(&mut self, edit: &mut Edit<'e>, value: T) -> Dot {
-        self.0.write(edit, (), Some(Plain(value)))
+        self.events.write(edit, (), Some(Plain(value)))
     }
 
     /// Removes all values, if there are any.
     pub fn clear(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
-        let slot = self.0.find(&()).ok().filter(|&slot| self.0.is_live(slot))?;
-        Some(self.0.write_at(edit, slot, None))
+        let slot = self.events.read().only_live()?;
+        Some(self.events.write_at(edit, slot, None))
     }
 }
 
-impl<T: Data> MvRegisterBody<T> {
-    fn values(&self, version: &VersionVector) -> Vec<(Dot, &T)> {
-        let Ok(slot) = self.find(&()) else { return Vec::new() };
-        let events = self.events_at(slot);
+impl<'a, T: Data, E: Events<'a, Kind = MultiValue<T>>> View<'a, MultiValue<T>, E> {
+    fn by_dot(self) -> Vec<(Dot, &'a T)> {
+        let Self { events, version, .. } = self;
+        let Some(slot) = events.find(&()) else { return Vec::new() };
+        let events = events.events_at(slot);
         let mut values: Vec<_> =
             events.live().map(|(dot, value)| (version.dot(dot.slot(), dot.counter()), &value.0)).collect();
         values.sort_by_key(|&(dot, _)| dot);
@@ -84,22 +79,22 @@ impl<T: Data> MvRegisterBody<T> {
     }
 }
 
-reads! { impl[T: Data] MvRegisterBody<T> {
+reads! { impl[T: Data] MultiValue<T> {
     /// All concurrent values, in the order of their dots. Equal ones count as often as they were
     /// written.
-    fn values(view) -> impl ExactSizeIterator<Item = &'a T> + use<'a, T> {
-        view.body.values(view.version).into_iter().map(|(_, value)| value)
+    fn values(view) -> impl ExactSizeIterator<Item = &'a T> {
+        view.by_dot().into_iter().map(|(_, value)| value)
     }
 
     /// All concurrent values with their dots, in the order of the dots.
-    fn versions(view) -> impl ExactSizeIterator<Item = (Dot, &'a T)> + use<'a, T> {
-        view.body.values(view.version).into_iter()
+    fn versions(view) -> impl ExactSizeIterator<Item = (Dot, &'a T)> {
+        view.by_dot().into_iter()
     }
 
     /// The number of concurrent values.
     #[must_use]
     fn len(view) -> usize {
-        view.body.find(&()).map_or(0, |slot| view.body.events_at(slot).live().count())
+        view.events.find(&()).map_or(0, |slot| view.events.events_at(slot).live().count())
     }
 
     /// Whether there is no value.
@@ -121,10 +116,9 @@ impl<T: Data> MvRegister<T> {
     }
 }
 
-impl<T: Data + Debug> Show for MvRegisterBody<T> {
-    fn show(&self, version: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let values = self.values(version).into_iter().map(|(_, value)| value);
+impl<T: Data + Debug> ShowKind for MultiValue<T> {
+    fn show<'a>(view: View<'a, Self, impl Events<'a, Kind = Self>>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("MvRegister")?;
-        f.debug_list().entries(values).finish()
+        f.debug_list().entries(view.values()).finish()
     }
 }

@@ -5,8 +5,8 @@ use core::hash::Hash;
 use hashbrown::Equivalent;
 
 use super::tag;
-use crate::causality::{Dot, VersionVector, Writer};
-use crate::kernel::{Causal, Data, DotStore, Edit, Fragment, Hashed, Kind, Show, reads};
+use crate::causality::{Dot, Writer};
+use crate::kernel::{Causal, Data, DotStore, Edit, Events, EventsMut, Hashed, Kind, Mut, ShowKind, View, reads};
 
 /// A set in which a concurrent add survives a remove.
 ///
@@ -46,29 +46,23 @@ impl<T: Data + Hash> Kind for AddWins<T> {
     type Value = ();
     const TAG: u8 = tag::OR_SET;
     const NAME: &'static str = "OrSet";
-    type Mut<'a> = SetMut<'a, T>;
-
-    #[inline]
-    fn handle(store: &mut DotStore<Self>) -> SetMut<'_, T> {
-        SetMut(store)
-    }
 }
 
 /// Writes to an [`OrSet`] within an edit.
-pub struct SetMut<'a, T: Data + Hash>(&'a mut SetBody<T>);
+pub type SetMut<'e, T> = Mut<'e, AddWins<T>>;
 
-impl<'e, T: Data + Hash> SetMut<'e, T> {
+impl<'e, T: Data + Hash, E: EventsMut<'e, Kind = AddWins<T>>> Mut<'e, AddWins<T>, E> {
     /// Adds an element.
     #[inline]
     pub fn insert(&mut self, edit: &mut Edit<'e>, value: T) -> Dot {
-        self.0.write(edit, Hashed(value), Some(()))
+        self.events.write(edit, Hashed(value), Some(()))
     }
 
     /// Removes an element, if it is there.
     #[inline]
     pub fn remove<Q: Hash + Equivalent<T> + ?Sized>(&mut self, edit: &mut Edit<'e>, value: &Q) -> Option<Dot> {
-        let slot = self.0.find_live(value)?;
-        Some(self.0.write_at(edit, slot, None))
+        let slot = self.events.read().find_live(value)?;
+        Some(self.events.write_at(edit, slot, None))
     }
 
     /// Removes all elements. Returns the last of its events.
@@ -78,33 +72,33 @@ impl<'e, T: Data + Hash> SetMut<'e, T> {
 
     /// Removes the elements that do not pass. Returns the last of its events.
     pub fn retain(&mut self, edit: &mut Edit<'e>, mut keep: impl FnMut(&T) -> bool) -> Option<Dot> {
-        self.0.remove_unless(edit, |value| keep(&value.0))
+        self.events.remove_unless(edit, |value| keep(&value.0))
     }
 }
 
-reads! { impl[T: Data + Hash] SetBody<T> {
+reads! { impl[T: Data + Hash] AddWins<T> {
     /// Whether the element is there.
     #[inline]
     #[must_use]
     fn contains[Q: Hash + Equivalent<T> + ?Sized](view, value: &Q) -> bool {
-        view.body.find_live(value).is_some()
+        view.events.find_live(value).is_some()
     }
 
     /// The number of elements.
     #[must_use]
     fn len(view) -> usize {
-        view.body.live_keys()
+        view.events.live_keys()
     }
 
     /// Whether there are no elements.
     #[must_use]
     fn is_empty(view) -> bool {
-        view.body.live_keys() == 0
+        view.events.live_keys() == 0
     }
 
     /// The elements, in the order of their dots: the same on all replicas.
-    fn iter(view) -> impl ExactSizeIterator<Item = &'a T> + use<'a, T> {
-        view.body.slots_by_dot(view.version).into_iter().map(move |slot| &view.body.key_at(slot).0)
+    fn iter(view) -> impl ExactSizeIterator<Item = &'a T> {
+        view.events.slots_by_dot(view.version).into_iter().map(move |slot| &view.events.key_at(slot).0)
     }
 } }
 
@@ -157,8 +151,8 @@ impl<'a, T: Data + Hash> IntoIterator for &'a OrSet<T> {
     }
 }
 
-impl<T: Data + Hash + Debug> Show for SetBody<T> {
-    fn show(&self, version: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.view(version).iter()).finish()
+impl<T: Data + Hash + Debug> ShowKind for AddWins<T> {
+    fn show<'a>(view: View<'a, Self, impl Events<'a, Kind = Self>>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(view.iter()).finish()
     }
 }

@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::g_counter::{Overflow, own_key};
 use super::tag;
-use crate::causality::{Dot, VersionVector, Writer};
-use crate::kernel::{Causal, DotStore, Edit, EventsOf, Fragment, Kind, Show, WriterKey, payload, reads};
+use crate::causality::{Dot, Writer};
+use crate::kernel::{
+    Causal, DotStore, Edit, Events, EventsMut, EventsOf, Kind, Mut, ShowKind, View, WriterKey, payload, reads,
+};
 use crate::mutants::{self, Mutant};
 
 /// A counter that goes up and down, and can be reset exactly.
@@ -93,12 +95,6 @@ impl Kind for Counting {
     type Value = Count;
     const TAG: u8 = tag::PN_COUNTER;
     const NAME: &'static str = "PnCounter";
-    type Mut<'a> = PnCounterMut<'a>;
-
-    #[inline]
-    fn handle(store: &mut DotStore<Self>) -> PnCounterMut<'_> {
-        PnCounterMut(store)
-    }
 
     fn admits(writer: u32, key: &WriterKey, count: &Count) -> bool {
         match count.0 {
@@ -109,9 +105,9 @@ impl Kind for Counting {
 }
 
 /// Writes to a [`PnCounter`] within an edit.
-pub struct PnCounterMut<'a>(&'a mut PnCounterBody);
+pub type PnCounterMut<'e> = Mut<'e, Counting>;
 
-impl<'e> PnCounterMut<'e> {
+impl<'e, E: EventsMut<'e, Kind = Counting>> Mut<'e, Counting, E> {
     /// Adds to the count.
     ///
     /// # Errors
@@ -133,15 +129,16 @@ impl<'e> PnCounterMut<'e> {
     #[inline]
     fn add(&mut self, edit: &mut Edit<'e>, by: Amounts) -> Result<Dot, Overflow> {
         let key = own_key(edit);
-        match self.0.find(&key) {
-            Ok(slot) => {
-                let (total, base) = totals(&self.0.events_at(slot));
+        let found = self.events.read().find(&key);
+        match found {
+            Some(slot) => {
+                let (total, base) = totals(&self.events.read().events_at(slot));
                 let total = total.plus(by).ok_or(Overflow)?;
-                Ok(self.0.write_at(edit, slot, Some(Count(Change::Total { total, base }))))
+                Ok(self.events.write_at(edit, slot, Some(Count(Change::Total { total, base }))))
             }
-            Err(_) => {
+            None => {
                 let base = Amounts::default();
-                Ok(self.0.write(edit, key, Some(Count(Change::Total { total: by, base }))))
+                Ok(self.events.write(edit, key, Some(Count(Change::Total { total: by, base }))))
             }
         }
     }
@@ -149,23 +146,24 @@ impl<'e> PnCounterMut<'e> {
     /// Takes away everything that is counted here so far. Returns the last of its events, or `None`
     /// if there was nothing to take away.
     pub fn reset(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
-        let counts = (0..self.0.entry_count() as u32).map(|slot| (slot, totals(&self.0.events_at(slot))));
+        let events = self.events.read();
+        let counts = events.slots().map(|slot| (slot, totals(&events.events_at(slot))));
         let counts: Vec<_> = counts.filter(|(_, (total, base))| total != base).collect();
         let mut last = None;
         for (slot, (total, _)) in counts {
             let event = Some(Count(Change::Reset { total })).filter(|_| !mutants::on(Mutant::ResetIsRemoval));
-            last = Some(self.0.write_at(edit, slot, event));
+            last = Some(self.events.write_at(edit, slot, event));
         }
         last
     }
 }
 
-reads! { impl[] PnCounterBody {
+reads! { impl[] Counting {
     /// What was counted up, less what was counted down, since the last resets. It cannot overflow.
     #[must_use]
     fn value(view) -> i128 {
-        let counts = view.body.entries().map(|(_, events)| {
-            let (total, base) = totals(&events);
+        let counts = view.events.slots().map(|slot| {
+            let (total, base) = totals(&view.events.events_at(slot));
             i128::from(total.up) - i128::from(base.up) - i128::from(total.down) + i128::from(base.down)
         });
         counts.sum()
@@ -199,8 +197,8 @@ impl PnCounter {
     }
 }
 
-impl Show for PnCounterBody {
-    fn show(&self, version: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("PnCounter").field(&self.view(version).value()).finish()
+impl ShowKind for Counting {
+    fn show<'a>(view: View<'a, Self, impl Events<'a, Kind = Self>>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PnCounter").field(&view.value()).finish()
     }
 }

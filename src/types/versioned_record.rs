@@ -1,4 +1,4 @@
-use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::{self, Debug};
 
@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::conflict::{Conflict, ConflictKind, Resolver, Version, differ};
 use super::tag;
 use crate::causality::{Dot, PackedDot, Timestamp, VersionVector, Writer};
-use crate::kernel::{Causal, Data, DotStore, Edit, EventsOf, Hashed, Kind, Show, payload, reads};
+use crate::kernel::{
+    Causal, Data, DotStore, Edit, Events, EventsMut, EventsOf, Hashed, Kind, Mut, ShowKind, View, payload, reads,
+};
 use crate::mutants::{self, Mutant};
 
 /// A record of named fields, which merges by field and shows every conflict.
@@ -70,7 +72,7 @@ pub enum RecordKey {
     /// The record as a whole: deleted here, and given a new field there.
     Record,
     /// A field.
-    Field(String),
+    Field(Arc<str>),
 }
 
 impl RecordKey {
@@ -90,7 +92,7 @@ struct Named<'a>(&'a str);
 impl core::hash::Hash for Named<'_> {
     fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
         // As derived for `RecordKey::Field`.
-        core::mem::discriminant(&RecordKey::Field(String::new())).hash(state);
+        core::mem::discriminant(&RecordKey::Field(Arc::default())).hash(state);
         self.0.hash(state);
     }
 }
@@ -148,12 +150,6 @@ impl<V: Data> Kind for Versioned<V> {
     type Value = FieldEvent<V>;
     const TAG: u8 = tag::VERSIONED_RECORD;
     const NAME: &'static str = "VersionedRecord";
-    type Mut<'a> = RecordMut<'a, V>;
-
-    #[inline]
-    fn handle(store: &mut DotStore<Self>) -> RecordMut<'_, V> {
-        RecordMut(store)
-    }
 
     fn admits(_: u32, key: &Self::Key, event: &FieldEvent<V>) -> bool {
         match event.state {
@@ -173,15 +169,16 @@ impl Overruled {
     }
 }
 
-impl<V: Data> RecordBody<V> {
+impl<'a, V: Data, E: Events<'a, Kind = Versioned<V>>> View<'a, Versioned<V>, E> {
     /// Only keys with siblings can have a mark and a live value: costs O(conflicts).
-    fn overruled(&self) -> Overruled {
+    fn overruled(self) -> Overruled {
+        let events = self.events;
         let mut overruled = Vec::new();
-        let any_live = mutants::on(Mutant::OverruleAnyDeletion) && self.entries().any(|(_, events)| has_live(&events));
-        let slots: Vec<u32> =
-            if any_live { (0..self.entry_count() as u32).collect() } else { self.siblings().collect() };
+        let any_live =
+            mutants::on(Mutant::OverruleAnyDeletion) && events.slots().any(|slot| has_live(&events.events_at(slot)));
+        let slots: Vec<u32> = if any_live { events.slots().collect() } else { events.siblings().collect() };
         for slot in slots {
-            let events = self.events_at(slot);
+            let events = events.events_at(slot);
             if has_live(&events) || any_live {
                 overruled.extend(events.live().filter_map(|(_, event)| event.deletion()));
             }
@@ -192,14 +189,9 @@ impl<V: Data> RecordBody<V> {
     }
 
     /// The event whose value a field shows.
-    fn shown<'a>(
-        &'a self,
-        slot: u32,
-        overruled: &Overruled,
-        resolver: Resolver<'_>,
-        version: &VersionVector,
-    ) -> Option<Version<'a, V>> {
-        let events = self.events_at(slot);
+    fn shown(self, slot: u32, overruled: &Overruled, resolver: Resolver<'_>) -> Option<Version<'a, V>> {
+        let Self { events, version, .. } = self;
+        let events = events.events_at(slot);
         if has_live(&events) {
             return resolver.choose(versions(&events, version).filter(|version| !version.deleted));
         }
@@ -210,13 +202,17 @@ impl<V: Data> RecordBody<V> {
         resolver.choose(versions(&events, version)).filter(|version| version.value.is_some())
     }
 
-    fn slot_of(&self, field: &str) -> Option<u32> {
-        self.lookup().find_equivalent(&Named(field), self.keys())
+    fn slot_of(self, field: &str) -> Option<u32> {
+        self.events.find_like(&Named(field))
     }
 
-    fn conflict_at<'a>(&'a self, slot: u32, version: &VersionVector) -> Option<Conflict<'a, RecordKey, V>> {
-        let events = self.events_at(slot);
-        let versions: Vec<_> = versions(&events, version).collect();
+    fn key_at(self, slot: u32) -> &'a RecordKey {
+        &self.events.key_at(slot).0
+    }
+
+    fn conflict_at(self, slot: u32) -> Option<Conflict<'a, RecordKey, V>> {
+        let events = self.events.events_at(slot);
+        let versions: Vec<_> = versions(&events, self.version).collect();
         let live = || versions.iter().filter(|version| !version.deleted);
         let kind = if live().next().is_some() && live().count() < versions.len() {
             ConflictKind::UpdateDelete
@@ -227,26 +223,39 @@ impl<V: Data> RecordBody<V> {
         } else {
             ConflictKind::WriteWrite
         };
-        Some(Conflict { key: &self.key_at(slot).0, kind, versions })
+        Some(Conflict { key: self.key_at(slot), kind, versions })
     }
 
     /// The fields that show something, with what they show, in no particular order.
-    fn visible(&self, version: &VersionVector) -> Vec<(u32, &V)> {
+    fn visible(self) -> Vec<(u32, &'a V)> {
         let overruled = self.overruled();
-        let slots = (0..self.entry_count() as u32).filter(|&slot| self.key_at(slot).0 != RecordKey::Record);
+        let slots = self.events.slots().filter(|&slot| *self.key_at(slot) != RecordKey::Record);
         let shown = slots.filter_map(|slot| {
-            let shown = self.shown(slot, &overruled, Resolver::Latest, version)?;
+            let shown = self.shown(slot, &overruled, Resolver::Latest)?;
             Some((slot, shown.value?))
         });
         shown.collect()
     }
 
     /// As `visible`, in the order of the first dots.
-    fn fields(&self, version: &VersionVector) -> Vec<(&str, &V)> {
-        let mut visible = self.visible(version);
-        visible.sort_by_cached_key(|&(slot, _)| self.first_dot(slot, version));
-        let named = visible.into_iter().filter_map(|(slot, value)| Some((self.key_at(slot).0.field()?, value)));
+    fn fields(self) -> Vec<(&'a str, &'a V)> {
+        let mut visible = self.visible();
+        visible.sort_by_cached_key(|&(slot, _)| self.events.first_dot(slot, self.version));
+        let named = visible.into_iter().filter_map(|(slot, value)| Some((self.key_at(slot).field()?, value)));
         named.collect()
+    }
+
+    /// The keys that hold nothing but marks of deletions none of which is overruled.
+    fn standing_deletions(self) -> Vec<(u32, Dot)> {
+        let overruled = self.overruled();
+        let standing = self.events.slots().filter_map(|slot| {
+            let events = self.events.events_at(slot);
+            let deletion = events.live().find_map(|(_, event)| event.deletion())?;
+            let mut marks = events.live().map(|(_, event)| event.deletion());
+            let stands = marks.all(|mark| mark.is_some_and(|mark| !overruled.contains(mark)));
+            stands.then_some((slot, deletion))
+        });
+        standing.collect()
     }
 }
 
@@ -272,14 +281,18 @@ fn versions<'a, V>(
 }
 
 /// Writes to a [`VersionedRecord`] within an edit.
-pub struct RecordMut<'a, V: Data>(&'a mut RecordBody<V>);
+pub type RecordMut<'e, V> = Mut<'e, Versioned<V>>;
 
-impl<'e, V: Data> RecordMut<'e, V> {
+impl<'e, V: Data, E: EventsMut<'e, Kind = Versioned<V>>> Mut<'e, Versioned<V>, E> {
+    fn view<'v>(&'v self, edit: &'v Edit<'_>) -> View<'v, Versioned<V>, impl Events<'v, Kind = Versioned<V>>> {
+        View::new(self.events.read(), edit.version())
+    }
+
     /// Sets a field, superseding all of its versions.
     pub fn set(&mut self, edit: &mut Edit<'e>, field: &str, value: V) -> Dot {
-        let overruled = self.0.overruled();
-        let found = self.0.slot_of(field);
-        let created = !found.is_some_and(|slot| has_live(&self.0.events_at(slot)));
+        let view = self.view(edit);
+        let overruled = view.overruled();
+        let created = !view.slot_of(field).is_some_and(|slot| has_live(&view.events.events_at(slot)));
         if created || !overruled.0.is_empty() {
             self.revive(edit, &overruled, field);
         }
@@ -289,18 +302,19 @@ impl<'e, V: Data> RecordMut<'e, V> {
     /// Makes the header live, and writes again what only an overruled deletion kept.
     fn revive(&mut self, edit: &mut Edit<'e>, overruled: &Overruled, except: &str) {
         if !overruled.0.is_empty() && !mutants::on(Mutant::NoRewriteOfRevived) {
-            let brought_back: Vec<(u32, V)> = (0..self.0.entry_count() as u32)
-                .filter(|&slot| self.0.key_at(slot).0.field().is_some_and(|field| field != except))
-                .filter(|&slot| !has_live(&self.0.events_at(slot)))
+            let view = self.view(edit);
+            let slots = view.events.slots();
+            let brought_back: Vec<(RecordKey, V)> = slots
+                .filter(|&slot| view.key_at(slot).field().is_some_and(|field| field != except))
+                .filter(|&slot| !has_live(&view.events.events_at(slot)))
                 .filter_map(|slot| {
-                    let shown = self.0.shown(slot, overruled, Resolver::Latest, edit.version())?;
-                    Some((slot, shown.value?.clone()))
+                    let shown = view.shown(slot, overruled, Resolver::Latest)?;
+                    Some((view.key_at(slot).clone(), shown.value?.clone()))
                 })
                 .collect();
-            for (slot, value) in brought_back {
-                let key = self.0.key_at(slot).0.clone();
+            for (key, value) in brought_back {
                 // No later than it has to be: what a person writes meanwhile is to win.
-                let at = self.greatest(slot).map_or(Timestamp::default(), Timestamp::next);
+                let at = self.greatest(&key).map_or(Timestamp::default(), Timestamp::next);
                 self.put_stamped(edit, key, FieldState::Live(value), at);
             }
         }
@@ -308,8 +322,9 @@ impl<'e, V: Data> RecordMut<'e, V> {
             return;
         }
         let fresh = |dot: PackedDot, event: &FieldEvent<V>| event.is_live() && edit.wrote(dot);
-        let written = self.0.find(&Hashed(RecordKey::Record)).is_ok_and(|slot| {
-            let events = self.0.events_at(slot);
+        let events = self.events.read();
+        let written = events.find(&Hashed(RecordKey::Record)).is_some_and(|slot| {
+            let events = events.events_at(slot);
             events.live().any(|(dot, event)| fresh(dot, event))
         });
         if !written {
@@ -318,29 +333,31 @@ impl<'e, V: Data> RecordMut<'e, V> {
     }
 
     fn put(&mut self, edit: &mut Edit<'e>, key: RecordKey, state: FieldState<V>) -> Dot {
-        let found = self.0.find(&Hashed(key.clone())).ok();
-        let at = edit.stamp(found.and_then(|slot| self.greatest(slot)));
+        let at = edit.stamp(self.greatest(&key));
         self.put_stamped(edit, key, state, at)
     }
 
     /// The greatest stamp among the events of a key.
-    fn greatest(&self, slot: u32) -> Option<Timestamp> {
-        self.0.events_at(slot).live().map(|(_, event)| event.at).max()
+    fn greatest(&self, key: &RecordKey) -> Option<Timestamp> {
+        let events = self.events.read();
+        let slot = events.find(&Hashed(key.clone()))?;
+        events.events_at(slot).live().map(|(_, event)| event.at).max()
     }
 
     fn put_stamped(&mut self, edit: &mut Edit<'e>, key: RecordKey, state: FieldState<V>, at: Timestamp) -> Dot {
         let key = Hashed(key);
-        let found = self.0.find(&key).ok().map(|slot| self.0.events_at(slot));
+        let events = self.events.read();
+        let found = events.find(&key).map(|slot| events.events_at(slot));
         let created =
             !found.is_some_and(|events| has_live(&events)) && matches!(state, FieldState::Header | FieldState::Live(_));
-        self.0.write(edit, key, Some(FieldEvent { at, created, state }))
+        self.events.write(edit, key, Some(FieldEvent { at, created, state }))
     }
 
     /// Removes a field, if it shows something. A concurrent `set` of it survives, as a conflict.
     pub fn remove(&mut self, edit: &mut Edit<'e>, field: &str) -> Option<Dot> {
-        let overruled = self.0.overruled();
-        let slot = self.0.slot_of(field)?;
-        let kept = self.0.shown(slot, &overruled, Resolver::Latest, edit.version())?.value?.clone();
+        let view = self.view(edit);
+        let overruled = view.overruled();
+        let kept = view.shown(view.slot_of(field)?, &overruled, Resolver::Latest)?.value?.clone();
         if !overruled.0.is_empty() {
             self.revive(edit, &overruled, field);
         }
@@ -350,14 +367,14 @@ impl<'e, V: Data> RecordMut<'e, V> {
 
     /// Deletes the record, if it shows anything. Returns the deletion's name: its first event.
     pub fn delete(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
-        let visible = self.0.visible(edit.version());
-        let visible: Vec<_> = visible.into_iter().map(|(slot, value)| (slot, value.clone())).collect();
+        let view = self.view(edit);
+        let visible = view.visible().into_iter().map(|(slot, value)| (view.key_at(slot).clone(), value.clone()));
+        let visible: Vec<_> = visible.collect();
         if visible.is_empty() {
             return None;
         }
         let deletion = edit.next_dot();
-        for (slot, value) in visible {
-            let key = self.0.key_at(slot).0.clone();
+        for (key, value) in visible {
             self.put(edit, key, FieldState::Deleted { kept: value, deletion });
         }
         if !mutants::on(Mutant::NoHeader) {
@@ -369,10 +386,10 @@ impl<'e, V: Data> RecordMut<'e, V> {
     /// Forgets the values that standing deletions kept. Only the fact of the deletion stays.
     pub fn erase(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
         let mut last = None;
-        for (slot, deletion) in self.0.standing_deletions() {
-            let holds = self.0.events_at(slot).live().any(|(_, event)| event.value().is_some());
-            if holds {
-                let key = self.0.key_at(slot).0.clone();
+        for (slot, deletion) in self.view(edit).standing_deletions() {
+            let events = self.events.read();
+            if events.events_at(slot).live().any(|(_, event)| event.value().is_some()) {
+                let key = events.key_at(slot).0.clone();
                 last = Some(self.put(edit, key, FieldState::Gone { deletion }));
             }
         }
@@ -381,27 +398,12 @@ impl<'e, V: Data> RecordMut<'e, V> {
 
     /// Forgets standing deletions altogether: a later update that had not seen them is no conflict.
     pub fn purge(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
-        let standing = self.0.standing_deletions();
-        standing.into_iter().map(|(slot, _)| self.0.write_at(edit, slot, None)).last()
+        let standing = self.view(edit).standing_deletions();
+        standing.into_iter().map(|(slot, _)| self.events.write_at(edit, slot, None)).last()
     }
 }
 
-impl<V: Data> RecordBody<V> {
-    /// The keys that hold nothing but marks of deletions none of which is overruled.
-    fn standing_deletions(&self) -> Vec<(u32, Dot)> {
-        let overruled = self.overruled();
-        let standing = (0..self.entry_count() as u32).filter_map(|slot| {
-            let events = self.events_at(slot);
-            let deletion = events.live().find_map(|(_, event)| event.deletion())?;
-            let mut marks = events.live().map(|(_, event)| event.deletion());
-            let stands = marks.all(|mark| mark.is_some_and(|mark| !overruled.contains(mark)));
-            stands.then_some((slot, deletion))
-        });
-        standing.collect()
-    }
-}
-
-reads! { impl[V: Data] RecordBody<V> {
+reads! { impl[V: Data] Versioned<V> {
     /// What a field shows: of concurrent values the latest.
     #[must_use]
     fn get(view, field: &str) -> Option<&'a V> {
@@ -411,26 +413,26 @@ reads! { impl[V: Data] RecordBody<V> {
     /// What a field shows: of concurrent values the one that the resolver chooses.
     #[must_use]
     fn get_by(view, field: &str, resolver: Resolver<'_>) -> Option<&'a V> {
-        let slot = view.body.slot_of(field)?;
-        view.body.shown(slot, &view.body.overruled(), resolver, view.version)?.value
+        let slot = view.slot_of(field)?;
+        view.shown(slot, &view.overruled(), resolver)?.value
     }
 
     /// All concurrent versions of a field, deletions too, in the order of their dots.
     #[must_use]
     fn versions(view, field: &str) -> Vec<Version<'a, V>> {
-        let slot = view.body.slot_of(field);
-        slot.map_or_else(Vec::new, |slot| versions(&view.body.events_at(slot), view.version).collect())
+        let slot = view.slot_of(field);
+        slot.map_or_else(Vec::new, |slot| versions(&view.events.events_at(slot), view.version).collect())
     }
 
     /// The fields and what they show, in the order of their dots: the same on all replicas.
-    fn iter(view) -> impl ExactSizeIterator<Item = (&'a str, &'a V)> + use<'a, V> {
-        view.body.fields(view.version).into_iter()
+    fn iter(view) -> impl ExactSizeIterator<Item = (&'a str, &'a V)> {
+        view.fields().into_iter()
     }
 
     /// The number of fields that show something.
     #[must_use]
     fn len(view) -> usize {
-        view.body.visible(view.version).len()
+        view.visible().len()
     }
 
     /// Whether no field shows anything: nothing was set, or all was deleted.
@@ -442,7 +444,7 @@ reads! { impl[V: Data] RecordBody<V> {
     /// The conflicts, in the order of their first dots. Costs O(conflicts).
     #[must_use]
     fn conflicts(view) -> Vec<Conflict<'a, RecordKey, V>> {
-        let conflicts = view.body.siblings().filter_map(|slot| view.body.conflict_at(slot, view.version));
+        let conflicts = view.events.siblings().filter_map(|slot| view.conflict_at(slot));
         let mut conflicts: Vec<_> = conflicts.collect();
         conflicts.sort_by_key(|conflict| conflict.versions[0].dot);
         conflicts
@@ -495,9 +497,9 @@ impl<V: Data> VersionedRecord<V> {
     }
 }
 
-impl<V: Data + Debug> Show for RecordBody<V> {
-    fn show(&self, version: &VersionVector, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl<V: Data + Debug> ShowKind for Versioned<V> {
+    fn show<'a>(view: View<'a, Self, impl Events<'a, Kind = Self>>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("VersionedRecord ")?;
-        f.debug_map().entries(self.fields(version)).finish()
+        f.debug_map().entries(view.fields()).finish()
     }
 }

@@ -1,0 +1,22 @@
+use core::marker::PhantomData;
+
+use super::event::Kind;
+use super::events::EventsMut;
+use super::store::DotStore;
+
+/// Writes to a value, or to a part of one, within an edit.
+///
+/// The writes of a type are here with an [`Edit`](crate::Edit) where the value itself takes a writer.
+pub struct Mut<'e, S: Kind, E = &'e mut DotStore<S>> {
+    pub(crate) events: E,
+    /// Handle and edit share this lifetime, which no other edit has.
+    edit: PhantomData<&'e mut ()>,
+    kind: PhantomData<fn() -> S>,
+}
+
+impl<'e, S: Kind, E: EventsMut<'e, Kind = S>> Mut<'e, S, E> {
+    #[inline]
+    pub(crate) fn new(events: E) -> Self {
+        Self { events, edit: PhantomData, kind: PhantomData }
+    }
+}
