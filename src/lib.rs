@@ -16,6 +16,7 @@ pub mod laws;
 pub mod mutants;
 #[cfg(not(feature = "mutants"))]
 mod mutants;
+mod store;
 mod types;
 
 pub use causality::{Dot, ParseReplicaIdError, ReplicaId, Timestamp, VersionVector, Writer};
@@ -25,4 +26,5 @@ pub use kernel::{
     Applied, ApplyError, Causal, CausalInbox, Change, ChangeKind, Data, Delta, DotStore, Edit, Either, Fragment,
     InboxFull, Kind, Mut, Operation, Part, View,
 };
+pub use store::*;
 pub use types::*;

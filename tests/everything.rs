@@ -11,10 +11,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use common::random::Random;
 use dotted::{
     Causal, CausalInbox, Crdt, Delta, Edit, Fragment, Limits, MapBody, Operation, PnCounterBody, RecordBody, SetBody,
-    Writer,
+    StoreBody, ValueKind, Writer,
 };
 
-type Body = (SetBody<u8>, MapBody<u8, u8>, PnCounterBody, RecordBody<u8>);
+/// The types on their own, and a store in which the same is done to values of the same types.
+type Body = (SetBody<u8>, MapBody<u8, u8>, PnCounterBody, (RecordBody<u8>, StoreBody));
 type Value = Causal<Body>;
 
 struct World {
@@ -30,33 +31,97 @@ struct World {
 
 /// A few writes, maybe several on one key.
 fn write<'e>(random: &mut Random, parts: <Body as Fragment>::Mut<'e>, edit: &mut Edit<'e>) {
-    let (mut set, mut map, mut count, mut record) = parts;
+    let (mut set, mut map, mut count, (mut record, mut store)) = parts;
     for _ in 0..1 + random.below(4) {
         let (key, value) = (random.below(4) as u8, random.below(3) as u8);
         let field = ["a", "b", "c"][random.below(3)];
-        match random.below(17) {
-            0..2 => _ = set.insert(edit, key),
-            2 => _ = set.remove(edit, &key),
-            3 => _ = set.clear(edit),
-            4..6 => _ = map.insert(edit, key, value),
-            6 => _ = map.remove(edit, &key),
-            7 => _ = count.increment(edit, 1 + u64::from(value)),
-            8 => _ = count.decrement(edit, 1),
-            9 => _ = count.reset(edit),
-            10..13 => _ = record.set(edit, field, value),
-            13 => _ = record.remove(edit, field),
-            14 => _ = record.delete(edit),
-            15 => _ = record.erase(edit),
-            _ => _ = record.purge(edit),
+        let text = key.to_string();
+        match random.below(21) {
+            0..2 => _ = (set.insert(edit, key), store.set("x").insert(edit, key.into())),
+            2 => _ = (set.remove(edit, &key), store.set("x").remove(edit, &i64::from(key))),
+            3 => _ = (set.clear(edit), store.set("x").clear(edit)),
+            4..6 => {
+                map.insert(edit, key, value);
+                store.map("x").insert(edit, text.into(), value.into());
+            }
+            6 => _ = (map.remove(edit, &key), store.map("x").remove(edit, &*text)),
+            7 => {
+                let by = 1 + u64::from(value);
+                _ = (count.increment(edit, by), store.counter("x").increment(edit, by));
+            }
+            8 => _ = (count.decrement(edit, 1), store.counter("x").decrement(edit, 1)),
+            9 => _ = (count.reset(edit), store.counter("x").reset(edit)),
+            10..13 => _ = (record.set(edit, field, value), store.record("x").set(edit, field, value.into())),
+            13 => _ = (record.remove(edit, field), store.record("x").remove(edit, field)),
+            14 => _ = (record.delete(edit), store.record("x").delete(edit)),
+            15 => _ = (record.erase(edit), store.record("x").erase(edit)),
+            16 => _ = (record.purge(edit), store.record("x").purge(edit)),
+            17..20 => {
+                let name = ["y", "z"][random.below(2)];
+                match random.below(7) {
+                    0 => _ = store.counter(name).increment(edit, 1),
+                    1 => _ = store.register(name).set(edit, value.into()),
+                    2 => _ = store.multi_register(name).set(edit, value.into()),
+                    3 => _ = store.flag(name).enable(edit),
+                    4 => _ = store.set(name).insert(edit, key.into()),
+                    5 => _ = store.map(name).insert(edit, field.into(), value.into()),
+                    _ => _ = store.record(name).set(edit, field, value.into()),
+                }
+            }
+            _ => _ = store.remove(edit, ["y", "z"][random.below(2)]),
+        }
+    }
+}
+
+/// A value in a store shows what one of its type shows on its own.
+fn check_mirror(value: &Value) {
+    let (set, map, count, (record, store)) = value.view();
+    let integer = |value: &dotted::Value| u8::try_from(value.as_integer().expect("an integer")).expect("a byte");
+    assert!(set.iter().copied().eq(store.set("x").iter().map(integer)));
+    assert_eq!(set.len(), store.set("x").len());
+    let entries = map.iter().map(|(&key, &value)| (key.to_string(), value));
+    assert!(entries.eq(store.map("x").iter().map(|(key, value)| (key.to_string(), integer(value)))));
+    assert_eq!(count.value(), store.counter("x").value());
+    let fields: BTreeMap<_, _> = record.iter().map(|(field, &value)| (field, value)).collect();
+    assert_eq!(fields, store.record("x").iter().map(|(field, value)| (field, integer(value))).collect());
+    let mut conflicts: Vec<_> =
+        map.conflicts().iter().map(|found| (found.key.to_string(), found.versions.len())).collect();
+    let mut in_store: Vec<_> =
+        store.map("x").conflicts().iter().map(|found| (found.key.to_string(), found.versions.len())).collect();
+    conflicts.sort();
+    in_store.sort();
+    assert_eq!(conflicts, in_store);
+    let (mut conflicts, mut in_store) = (record.conflicts(), store.record("x").conflicts());
+    conflicts.sort_by_key(|found| found.key.clone());
+    in_store.sort_by_key(|found| found.key.clone());
+    assert_eq!(conflicts.len(), in_store.len());
+    for (alone, named) in conflicts.iter().zip(&in_store) {
+        assert_eq!((alone.key, alone.kind), (named.key, named.kind));
+        let values = |version: &dotted::Version<'_, dotted::Value>| (version.value.map(integer), version.timestamp);
+        let alone = alone.versions.iter().map(|version| (version.value.copied(), version.timestamp));
+        assert!(alone.eq(named.versions.iter().map(values)));
+    }
+    for named in store.names() {
+        assert!(["x", "y", "z"].contains(&&*named.name));
+        match named.kind {
+            ValueKind::Set => assert!(!store.set(&named.name).is_empty()),
+            ValueKind::Map => assert!(!store.map(&named.name).is_empty()),
+            ValueKind::Record => assert!(!store.record(&named.name).is_empty()),
+            ValueKind::Register => assert!(store.register(&named.name).get().is_some()),
+            ValueKind::MultiRegister => assert!(!store.multi_register(&named.name).is_empty()),
+            ValueKind::Flag => assert!(store.flag(&named.name).is_enabled()),
+            _ => {}
         }
     }
 }
 
 fn reads(value: &Value) -> String {
-    let (set, map, count, record) = value.view();
+    check_mirror(value);
+    let (set, map, count, (record, store)) = value.view();
     let maps = (map.iter().collect::<Vec<_>>(), map.conflicts());
     let records = (record.iter().collect::<Vec<_>>(), record.conflicts(), record.len());
-    format!("{value:?} {:?} {maps:?} {} {records:?}", set.iter().collect::<Vec<_>>(), count.value())
+    let store = (store.names().collect::<Vec<_>>(), store.conflicts());
+    format!("{value:?} {:?} {maps:?} {} {records:?} {store:?}", set.iter().collect::<Vec<_>>(), count.value())
 }
 
 impl World {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use dotted::{
     Causal, DwFlag, EwFlag, GCounter, Limits, LwwMap, LwwRegister, MapBody, MvRegister, Operation, OrSet, PnCounter,
-    PnCounterBody, SetBody, VersionVector, VersionedRecord, Writer,
+    PnCounterBody, SetBody, Store, Value, VersionVector, VersionedRecord, Writer,
 };
 
 fn writers() -> [Writer; 3] {
@@ -151,6 +151,26 @@ golden!(tuple, Causal<(SetBody<String>, MapBody<u8, bool>, PnCounterBody)>, "tup
         count.increment(edit, 3).expect("it fits");
     });
     value.edit(b, |(mut set, ..), edit| set.remove(edit, "milk"));
+});
+
+golden!(store, Store, "store", |value, writers| {
+    let [a, b, _] = &mut writers;
+    value.counter("likes").increment(a, 3).expect("it fits");
+    value.register("title").set(a, "notes");
+    value.multi_register("colour").set(a, Value::Null);
+    value.flag("open").enable(a);
+    let numbers = Value::list([1i64, -1]).expect("not deep");
+    value.set("cart").extend(a, [Value::from("milk"), 5.into(), 1.5.into(), true.into(), numbers]);
+    value.map("prices").insert(a, "milk", Value::bytes([1u8, 2, 3]));
+    value.map("prices").insert(a, "tea", Value::map([("yen", 300i64)]).expect("not deep"));
+    value.record("ana").extend(a, [("email", "ana@example.com"), ("phone", "1")]);
+    let mut other = value.clone();
+    value.record("ana").delete(a);
+    value.set("cart").remove(a, "milk");
+    other.record("ana").set(b, "phone", "2");
+    other.register("title").set(b, "Notes");
+    other.counter("likes").reset(b);
+    value.try_merge(&other).expect("it fits");
 });
 
 #[test]

@@ -2,9 +2,12 @@
 
 use alloc::vec::Vec;
 
+use foldhash::fast::RandomState;
+use hashbrown::{HashMap, HashSet};
+use postcard::de_flavors::Slice;
 use postcard::ser_flavors::Flavor;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Serialize, Serializer};
 
 use super::runs::Runs;
 use super::wire::{Reader, put_varint};
@@ -194,17 +197,27 @@ impl<'a, S: Kind> Table<'a, S> {
         removed.encode(0, out);
         known.encode(0, out);
         siblings.encode(0, out);
+        let mut names = HashMap::<_, u64, RandomState>::default();
         for (item, earlier) in self.references() {
-            match (earlier, self.keys[item.key as usize].form()) {
+            let key = self.keys[item.key as usize];
+            if let (None, Some(name)) = (earlier, key.name()) {
+                let next = names.len() as u64;
+                let number = *names.entry(name.clone()).or_insert(next);
+                put_varint(out, number);
+                if number == next {
+                    put_value(out, &name);
+                }
+            }
+            match (earlier, key.form()) {
                 (Some(earlier), _) => put_varint(out, u64::from(earlier)),
                 (None, KeyForm::Nothing) => {}
                 (None, KeyForm::Writer(slot)) => put_varint(out, u64::from(ranks.of[slot as usize])),
-                (None, KeyForm::Content(content)) => put_value(out, content),
+                (None, KeyForm::Content(content)) => put_value(out, &*content),
             }
         }
         for item in &self.items {
             if let Effect::Live(value) = item.effect {
-                put_value(out, value);
+                put_value(out, &Written::<S>(value));
             }
         }
     }
@@ -291,10 +304,16 @@ impl<'h, S: Kind> Builder<'h, S> {
 #[doc(hidden)]
 #[derive(Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-#[serde(bound(serialize = "C: Serialize, V: Serialize", deserialize = "C: DeserializeOwned, V: DeserializeOwned"))]
-pub struct Row<C, V> {
+#[serde(bound(
+    serialize = "N: Serialize, C: Serialize, V: Serialize",
+    deserialize = "N: DeserializeOwned, C: DeserializeOwned, V: DeserializeOwned"
+))]
+pub struct Row<N, C, V> {
     replica: ReplicaId,
     counter: u64,
+    /// What several keys have in common.
+    #[serde(rename = "in", default = "Option::default", skip_serializing_if = "Option::is_none")]
+    name: Option<N>,
     #[serde(default = "Option::default", skip_serializing_if = "Option::is_none", with = "some")]
     key: Option<C>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -320,7 +339,7 @@ mod some {
 }
 
 impl<S: Kind> FragmentCodec for DotStore<S> {
-    type Rows = Vec<Row<<S::Key as Key>::Content, S::Value>>;
+    type Rows = Vec<Row<<S::Key as Key>::Name, <S::Key as Key>::Content, S::Value>>;
 
     fn shape(out: &mut Vec<u8>) {
         out.push(S::TAG);
@@ -368,6 +387,7 @@ impl<S: Kind> FragmentCodec for DotStore<S> {
         // A key is a byte at least, or there is one only.
         builder.keys.reserve(reader.rest.len().min(count as usize));
         // Keys first. The loop ends with the bytes: a second key without a byte is refused.
+        let mut names = Names { list: Vec::new(), seen: HashSet::default() };
         let mut owners = Vec::new();
         for at in 0..count {
             if siblings(at) {
@@ -378,7 +398,8 @@ impl<S: Kind> FragmentCodec for DotStore<S> {
                 owners.push(earlier as u32);
                 continue;
             }
-            let form = match S::Key::SORT {
+            let name = take_name::<S::Key>(reader, &mut names)?;
+            let form = match S::Key::sort(name.as_ref()) {
                 KeySort::Nothing => OwnedForm::Nothing,
                 KeySort::Writer => match u32::try_from(reader.varint()?) {
                     Ok(rank) if u64::from(rank) < writers => OwnedForm::Writer(rank),
@@ -386,7 +407,7 @@ impl<S: Kind> FragmentCodec for DotStore<S> {
                 },
                 KeySort::Content => OwnedForm::Content(take_value(reader)?),
             };
-            let (number, first) = builder.key(S::Key::from_form(form).ok_or(DecodeError::Value)?);
+            let (number, first) = builder.key(S::Key::from_form(name, form).ok_or(DecodeError::Value)?);
             if !first {
                 return Err(DecodeError::Malformed("a key appears twice"));
             }
@@ -398,7 +419,9 @@ impl<S: Kind> FragmentCodec for DotStore<S> {
                 let effect = match (known(at), removed(at)) {
                     (true, false) => Effect::Known,
                     (false, true) => Effect::Removed,
-                    (false, false) => Effect::Live(take_value(reader)?),
+                    (false, false) => {
+                        Effect::Live(take_event::<S>(reader, &builder.keys.keys()[owners[at as usize] as usize])?)
+                    }
                     (true, true) => return Err(DecodeError::Malformed("an event has two flags")),
                 };
                 builder.event(owners[at as usize], PackedDot::new(*rank, counter), effect)?;
@@ -412,10 +435,12 @@ impl<S: Kind> FragmentCodec for DotStore<S> {
         let nothing = VersionVector::new();
         let table = Table::<S>::of_store(self, &Since::new(&nothing, version), Which::Stored, ranks);
         let rows = table.items.iter().map(|item| {
-            let (key, writer) = match table.keys[item.key as usize].form() {
+            let key = table.keys[item.key as usize];
+            let name = key.name();
+            let (key, writer) = match key.form() {
                 KeyForm::Nothing => (None, None),
                 KeyForm::Writer(slot) => (None, Some(version.id(slot))),
-                KeyForm::Content(content) => (Some(content.clone()), None),
+                KeyForm::Content(content) => (Some(content.into_owned()), None),
             };
             let value = match item.effect {
                 Effect::Live(value) => Some(value.clone()),
@@ -424,6 +449,7 @@ impl<S: Kind> FragmentCodec for DotStore<S> {
             Row {
                 replica: version.id(ranks.slots[item.dot.slot() as usize]),
                 counter: item.dot.counter(),
+                name,
                 key,
                 writer,
                 value,
@@ -436,13 +462,14 @@ impl<S: Kind> FragmentCodec for DotStore<S> {
         let rank = |id: &ReplicaId| header.upto.slot(id).ok_or(DecodeError::Malformed("an unknown writer"));
         let mut builder = Builder::<S>::new(header);
         for row in rows {
-            let form = match (S::Key::SORT, row.key, &row.writer) {
+            let form = match (S::Key::sort(row.name.as_ref()), row.key, &row.writer) {
                 (KeySort::Nothing, None, None) => OwnedForm::Nothing,
                 (KeySort::Writer, None, Some(id)) => OwnedForm::Writer(rank(id)?),
                 (KeySort::Content, Some(content), None) => OwnedForm::Content(content),
                 _ => return Err(DecodeError::Value),
             };
-            let (number, _) = builder.key(S::Key::from_form(form).ok_or(DecodeError::Value)?);
+            let key = S::Key::from_form(row.name, form).ok_or(DecodeError::Value)?;
+            let (number, _) = builder.key(key);
             if row.counter > MAX_COUNTER {
                 return Err(DecodeError::Malformed("a counter is out of range"));
             }
@@ -451,6 +478,44 @@ impl<S: Kind> FragmentCodec for DotStore<S> {
         }
         builder.finish()
     }
+}
+
+/// The value of an event, as its kind writes it.
+struct Written<'a, S: Kind>(&'a S::Value);
+
+impl<S: Kind> Serialize for Written<'_, S> {
+    fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
+        S::serialize_value(self.0, serializer)
+    }
+}
+
+/// Reads the value of an event of `key`, in its one form.
+fn take_event<S: Kind>(reader: &mut Reader<'_>, key: &S::Key) -> Result<S::Value, DecodeError> {
+    take_with(reader, |input| S::deserialize_value(key, input), |value, out| put_value(out, &Written::<S>(value)))
+}
+
+/// The names that have appeared.
+struct Names<N> {
+    list: Vec<N>,
+    seen: HashSet<N, RandomState>,
+}
+
+/// Reads which of the names a key belongs to: one that has appeared, or the next one.
+fn take_name<K: Key>(reader: &mut Reader<'_>, names: &mut Names<K::Name>) -> Result<Option<K::Name>, DecodeError> {
+    if !K::NAMED {
+        return Ok(None);
+    }
+    let Names { list, seen } = names;
+    let number = reader.varint()?;
+    if number == list.len() as u64 {
+        let name: K::Name = take_value(reader)?;
+        if !seen.insert(name.clone()) {
+            return Err(DecodeError::Malformed("a name appears twice"));
+        }
+        list.push(name);
+    }
+    let name = usize::try_from(number).ok().and_then(|number| list.get(number));
+    name.cloned().map(Some).ok_or(DecodeError::Malformed("a reference to a name that has not appeared"))
 }
 
 /// Appends through serde, in the postcard format.
@@ -482,11 +547,21 @@ pub(crate) fn put_value<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
 
 /// Reads through serde, and refuses bytes that the value would not be written as.
 pub(crate) fn take_value<T: Serialize + DeserializeOwned>(reader: &mut Reader<'_>) -> Result<T, DecodeError> {
-    let (value, rest) = postcard::take_from_bytes::<T>(reader.rest).map_err(|_| DecodeError::Value)?;
+    take_with(reader, |input| T::deserialize(input), |value, out| put_value(out, value))
+}
+
+fn take_with<'a, T>(
+    reader: &mut Reader<'a>,
+    read: impl FnOnce(&mut postcard::Deserializer<'a, Slice<'a>>) -> postcard::Result<T>,
+    write: impl FnOnce(&T, &mut Vec<u8>),
+) -> Result<T, DecodeError> {
+    let mut input = postcard::Deserializer::from_bytes(reader.rest);
+    let value = read(&mut input).map_err(|_| DecodeError::Value)?;
+    let rest = input.finalize().map_err(|_| DecodeError::Value)?;
     let len = reader.rest.len() - rest.len();
     if len > 0 {
         reader.again.clear();
-        put_value(&mut reader.again, &value);
+        write(&value, &mut reader.again);
         if reader.again != reader.rest[..len] {
             return Err(DecodeError::Malformed("a key or a value is not in its one form"));
         }

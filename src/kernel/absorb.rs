@@ -25,8 +25,23 @@ impl<S: Kind> DotStore<S> {
     /// Writes one event, which supersedes everything that is known of its key.
     #[inline]
     pub(crate) fn write(&mut self, edit: &mut Edit<'_>, key: S::Key, value: Option<S::Value>) -> Dot {
+        if edit.is_watched() {
+            return self.write_watched(edit, key, value);
+        }
         let dot = edit.issue();
         self.put(key, dot, value, |old| edit.supersede(old));
+        edit.dot(dot)
+    }
+
+    #[cold]
+    fn write_watched(&mut self, edit: &mut Edit<'_>, key: S::Key, value: Option<S::Value>) -> Dot {
+        let found = self.find(&key).ok();
+        let was_live = found.is_some_and(|slot| self.is_live(slot));
+        let dot = edit.issue();
+        self.put(key, dot, value, |old| edit.supersede(old));
+        if let Some(slot) = self.holding(dot) {
+            edit.touch(slot, was_live);
+        }
         edit.dot(dot)
     }
 
@@ -40,9 +55,22 @@ impl<S: Kind> DotStore<S> {
             self.settle(slot, was_live, Vec::new());
             return edit.dot(dot);
         }
+        if edit.is_watched() {
+            edit.touch(slot, self.is_live(slot));
+        }
         let dot = edit.issue();
         self.put_at(slot, dot, value, |old| edit.supersede(old));
         edit.dot(dot)
+    }
+
+    /// Lists what became of the slots that an edit wrote, given whether they were live before.
+    pub(crate) fn report_touched(&self, touched: &[(u32, bool)], changes: &mut Changes<S::Key>) {
+        let mut seen = HashSet::<u32, RandomState>::default();
+        for &(slot, was_live) in touched {
+            if seen.insert(slot) {
+                self.report(slot, was_live, self.is_live(slot), changes);
+            }
+        }
     }
 
     /// Visits the keys with an event that the peer has not seen, each once.

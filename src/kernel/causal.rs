@@ -7,9 +7,12 @@ use super::delta::Delta;
 use super::dot_set::DotSet;
 use super::edit::Edit;
 use super::error::ApplyError;
+use super::event::Kind;
 use super::fragment::{Fragment, Raw, Show, Visit};
+use super::handle::Mut;
 use super::incoming::{Incoming, Since, Supersedes};
 use super::operation::Operation;
+use super::store::DotStore;
 use crate::causality::{MAX_WRITERS, PackedDot, RESERVED_WRITERS, VersionVector, Writer};
 use crate::mutants::{self, Mutant};
 
@@ -416,6 +419,27 @@ impl<F: Fragment> Causal<F> {
     pub fn assert_consistent(&self) {
         self.body.assert_consistent(self.context.version.slots() as u32);
         assert!(self.context.floor.is_within(&self.context.version));
+    }
+}
+
+impl<S: Kind> Causal<DotStore<S>> {
+    /// As [`edit`](Causal::edit), and shows every key that looks different afterwards.
+    pub fn edit_with<R>(
+        &mut self,
+        writer: &mut Writer,
+        visit: Visit<'_, DotStore<S>>,
+        edit: impl for<'e> FnOnce(Mut<'e, S>, &mut Edit<'e>) -> R,
+    ) -> R {
+        self.collect_if_due();
+        let Self { context, body } = self;
+        let mut touched = Vec::new();
+        let mut group = Edit::watched(context, writer, &mut touched);
+        let result = edit(body.edit(), &mut group);
+        group.close();
+        let mut changes = DotStore::<S>::changes(true);
+        body.report_touched(&touched, &mut changes);
+        DotStore::<S>::show_changes(&changes, visit);
+        result
     }
 }
 

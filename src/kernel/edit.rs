@@ -15,6 +15,8 @@ pub struct Edit<'a> {
     now: Option<Timestamp>,
     /// Where superseded dots are noted, if an operation is to be made.
     record: Option<&'a mut Vec<PackedDot>>,
+    /// Where written slots are noted, and whether they were live before, if changes are to be shown.
+    touched: Option<&'a mut Vec<(u32, bool)>>,
 }
 
 /// What a finished edit wrote.
@@ -32,7 +34,23 @@ impl<'a> Edit<'a> {
         writer: &'a mut Writer,
         record: Option<&'a mut Vec<PackedDot>>,
     ) -> Self {
-        Self { context, writer, own: None, count: 0, now: None, record }
+        Self { context, writer, own: None, count: 0, now: None, record, touched: None }
+    }
+
+    /// An edit that notes which slots it writes.
+    pub(crate) fn watched(context: &'a mut Context, writer: &'a mut Writer, touched: &'a mut Vec<(u32, bool)>) -> Self {
+        Self { touched: Some(touched), ..Self::new(context, writer, None) }
+    }
+
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        self.touched.is_some()
+    }
+
+    pub(crate) fn touch(&mut self, slot: u32, was_live: bool) {
+        if let Some(touched) = &mut self.touched {
+            touched.push((slot, was_live));
+        }
     }
 
     /// Takes the next dot, and the version moves with it.

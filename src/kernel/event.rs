@@ -1,3 +1,5 @@
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::lookup::{Data, Key};
 use crate::causality::PackedDot;
 
@@ -76,6 +78,21 @@ pub trait Kind: Sized + 'static {
     const TAG: u8;
     /// The name for people.
     const NAME: &'static str;
+
+    /// Writes the value of an event whose key the reader knows.
+    #[doc(hidden)]
+    fn serialize_value<Z: Serializer>(value: &Self::Value, serializer: Z) -> Result<Z::Ok, Z::Error> {
+        value.serialize(serializer)
+    }
+
+    /// Reads the value of an event of this key.
+    #[doc(hidden)]
+    fn deserialize_value<'de, D: Deserializer<'de>>(
+        _key: &Self::Key,
+        deserializer: D,
+    ) -> Result<Self::Value, D::Error> {
+        Self::Value::deserialize(deserializer)
+    }
 
     /// Whether an event of this writer (its slot) can have this key and value. What no writer of
     /// this type would issue is refused before anything is changed.

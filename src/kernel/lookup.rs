@@ -1,5 +1,6 @@
 //! From a key to the slot of its entry: one way per sort of key.
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::borrow::Borrow;
 use core::hash::{BuildHasher, Hash};
@@ -32,9 +33,23 @@ pub trait Key: Clone + Eq + Send + Sync + 'static {
         None
     }
 
-    /// Which form it has.
+    /// Whether keys have names, each common to many and written once for all of them.
     #[doc(hidden)]
-    const SORT: KeySort;
+    const NAMED: bool = false;
+
+    /// What that is.
+    #[doc(hidden)]
+    type Name: Clone + Eq + Hash + Serialize + DeserializeOwned;
+
+    /// What the key has in common with others.
+    #[doc(hidden)]
+    fn name(&self) -> Option<Self::Name> {
+        None
+    }
+
+    /// Which form the keys of a name have.
+    #[doc(hidden)]
+    fn sort(name: Option<&Self::Name>) -> KeySort;
 
     /// How the key is written down.
     #[doc(hidden)]
@@ -46,7 +61,7 @@ pub trait Key: Clone + Eq + Send + Sync + 'static {
 
     /// The key with this content, or naming this writer.
     #[doc(hidden)]
-    fn from_form(form: OwnedForm<Self>) -> Option<Self>;
+    fn from_form(name: Option<Self::Name>, form: OwnedForm<Self>) -> Option<Self>;
 }
 
 /// The forms of keys.
@@ -69,7 +84,7 @@ pub enum KeyForm<'a, K: Key> {
     /// A writer's slot.
     Writer(u32),
     /// Content that serde writes.
-    Content(&'a K::Content),
+    Content(Cow<'a, K::Content>),
 }
 
 /// A key on its way in.
@@ -167,6 +182,16 @@ impl<K: Key> Numbers<K> {
 #[derive(Clone, Copy)]
 pub struct Vacant(u64);
 
+impl Vacant {
+    pub(crate) fn new(hash: u64) -> Self {
+        Self(hash)
+    }
+
+    pub(crate) fn hash(self) -> u64 {
+        self.0
+    }
+}
+
 // --- the one key of a register or a flag ---------------------------------------------------------
 
 /// A register has one key. It is at slot 0 once it is there.
@@ -178,7 +203,11 @@ impl Key for () {
     type Lookup = UnitLookup;
     type Shown = ();
     type Content = ();
-    const SORT: KeySort = KeySort::Nothing;
+    type Name = ();
+
+    fn sort(_: Option<&()>) -> KeySort {
+        KeySort::Nothing
+    }
 
     fn shown(&self) -> &() {
         self
@@ -190,7 +219,7 @@ impl Key for () {
         KeyForm::Nothing
     }
 
-    fn from_form(form: OwnedForm<Self>) -> Option<Self> {
+    fn from_form(_: Option<()>, form: OwnedForm<Self>) -> Option<Self> {
         matches!(form, OwnedForm::Nothing).then_some(())
     }
 }
@@ -232,7 +261,11 @@ impl Key for WriterKey {
     type Lookup = WriterLookup;
     type Shown = ();
     type Content = ();
-    const SORT: KeySort = KeySort::Writer;
+    type Name = ();
+
+    fn sort(_: Option<&()>) -> KeySort {
+        KeySort::Writer
+    }
 
     fn shown(&self) -> &() {
         &()
@@ -251,7 +284,7 @@ impl Key for WriterKey {
         KeyForm::Writer(self.0)
     }
 
-    fn from_form(form: OwnedForm<Self>) -> Option<Self> {
+    fn from_form(_: Option<()>, form: OwnedForm<Self>) -> Option<Self> {
         match form {
             OwnedForm::Writer(slot) => Some(Self(slot)),
             _ => None,
@@ -324,7 +357,11 @@ impl<T: Data + Hash> Key for Hashed<T> {
     type Lookup = HashLookup;
     type Shown = T;
     type Content = T;
-    const SORT: KeySort = KeySort::Content;
+    type Name = ();
+
+    fn sort(_: Option<&()>) -> KeySort {
+        KeySort::Content
+    }
 
     fn shown(&self) -> &T {
         &self.0
@@ -336,10 +373,10 @@ impl<T: Data + Hash> Key for Hashed<T> {
     }
 
     fn form(&self) -> KeyForm<'_, Self> {
-        KeyForm::Content(&self.0)
+        KeyForm::Content(Cow::Borrowed(&self.0))
     }
 
-    fn from_form(form: OwnedForm<Self>) -> Option<Self> {
+    fn from_form(_: Option<()>, form: OwnedForm<Self>) -> Option<Self> {
         match form {
             OwnedForm::Content(content) => Some(Self(content)),
             _ => None,

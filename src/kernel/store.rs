@@ -211,6 +211,11 @@ impl<S: Kind> DotStore<S> {
         events.live().map(|(dot, _)| (version.id(dot.slot()), dot.counter())).min()
     }
 
+    /// How many keys have several events.
+    pub(crate) fn sibling_count(&self) -> usize {
+        self.many.len() - self.free.len()
+    }
+
     /// The entries with several events, in no particular order.
     pub(crate) fn siblings(&self) -> impl Iterator<Item = u32> + '_ {
         self.many.iter().filter(|siblings| !siblings.events.is_empty()).map(|siblings| siblings.slot)

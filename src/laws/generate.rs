@@ -6,7 +6,7 @@ use super::Replicas;
 use crate::codec::FragmentCodec;
 use crate::{
     Causal, Data, DeltaCrdt, DwFlagBody, Edit, EwFlagBody, GCounterBody, LwwRegisterBody, MapBody, MvRegisterBody,
-    PnCounterBody, RecordBody, SetBody, Writer,
+    PnCounterBody, RecordBody, SetBody, StoreBody, Value, Writer,
 };
 
 /// A type that can be written to at random, so that [`Replicas`] of it can be generated.
@@ -146,6 +146,29 @@ impl<V: Data + Arbitrary> GenerateBody for RecordBody<V> {
             2 => drop(record.delete(edit)),
             3 => drop(record.erase(edit)),
             _ => drop(record.purge(edit)),
+        }
+    }
+}
+
+impl GenerateBody for StoreBody {
+    fn write<'e>(store: &mut Self::Mut<'e>, edit: &mut Edit<'e>, g: &mut Gen) {
+        let name = one_of(g, ["a", "b"]);
+        let value = Value::from(u8::arbitrary(g));
+        let key = one_of(g, ["k", "l", "m"]);
+        match one_of(g, [0, 0, 1, 2, 3, 4, 4, 5, 5, 5, 6, 7, 7, 8, 9, 9, 9, 10, 11, 12]) {
+            0 => drop(store.counter(name).increment(edit, amount(g))),
+            1 => drop(store.counter(name).reset(edit)),
+            2 => drop(store.register(name).set(edit, value)),
+            3 => drop(store.multi_register(name).set(edit, value)),
+            4 => drop(store.flag(name).enable(edit)),
+            5 => drop(store.set(name).insert(edit, key.into())),
+            6 => drop(store.set(name).remove(edit, key)),
+            7 => drop(store.map(name).insert(edit, key.into(), value)),
+            8 => drop(store.map(name).remove(edit, key)),
+            9 => drop(store.record(name).set(edit, key, value)),
+            10 => drop(store.record(name).remove(edit, key)),
+            11 => drop(store.record(name).delete(edit)),
+            _ => drop(store.remove(edit, name)),
         }
     }
 }

@@ -19,21 +19,25 @@ pub use ew_flag::{EnableWins, EwFlag, EwFlagBody, EwFlagMut};
 pub use g_counter::{GCounter, GCounterBody, GCounterMut, Growing, Overflow};
 pub use lww_map::{LastWriteWins, LwwMap, MapBody, MapMut};
 pub use lww_register::{Latest, LwwRegister, LwwRegisterBody, LwwRegisterMut};
+pub(crate) use mv_register::Plain;
 pub use mv_register::{MultiValue, MvRegister, MvRegisterBody, MvRegisterMut};
 pub use or_set::{AddWins, OrSet, SetBody, SetMut};
+pub(crate) use pn_counter::Count;
 pub use pn_counter::{Counting, PnCounter, PnCounterBody, PnCounterMut};
 pub use stamped::Stamped;
+pub(crate) use versioned_record::FieldEvent;
 pub use versioned_record::{RecordBody, RecordKey, RecordMut, Versioned, VersionedRecord};
 
 /// Tags of the kinds in the format. Never reuse one.
-mod tag {
-    pub(super) const G_COUNTER: u8 = 1;
-    pub(super) const PN_COUNTER: u8 = 2;
-    pub(super) const LWW_REGISTER: u8 = 3;
-    pub(super) const MV_REGISTER: u8 = 4;
-    pub(super) const EW_FLAG: u8 = 5;
-    pub(super) const DW_FLAG: u8 = 6;
-    pub(super) const OR_SET: u8 = 7;
-    pub(super) const LWW_MAP: u8 = 8;
-    pub(super) const VERSIONED_RECORD: u8 = 9;
+pub(crate) mod tag {
+    pub(crate) const G_COUNTER: u8 = 1;
+    pub(crate) const PN_COUNTER: u8 = 2;
+    pub(crate) const LWW_REGISTER: u8 = 3;
+    pub(crate) const MV_REGISTER: u8 = 4;
+    pub(crate) const EW_FLAG: u8 = 5;
+    pub(crate) const DW_FLAG: u8 = 6;
+    pub(crate) const OR_SET: u8 = 7;
+    pub(crate) const LWW_MAP: u8 = 8;
+    pub(crate) const VERSIONED_RECORD: u8 = 9;
+    pub(crate) const STORE: u8 = 10;
 }

@@ -170,6 +170,16 @@ reads! { impl[] Counting {
     }
 } }
 
+impl<'a, E: Events<'a, Kind = Counting>> View<'a, Counting, E> {
+    /// Whether anything was counted since the last resets, even if it comes to nothing.
+    pub(crate) fn counts(self) -> bool {
+        self.events.slots().any(|slot| {
+            let (total, base) = totals(&self.events.events_at(slot));
+            total != base
+        })
+    }
+}
+
 impl PnCounter {
     /// Adds to the count.
     ///

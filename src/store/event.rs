@@ -1,0 +1,166 @@
+use alloc::boxed::Box;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::key::{InnerKey, StoreKey, ValueKind};
+use super::value::Value;
+use crate::kernel::{DotStore, Kind, payload};
+use crate::types::{
+    AddWins, Count, Counting, EnableWins, FieldEvent, LastWriteWins, Latest, MultiValue, Plain, Stamped, Versioned, tag,
+};
+
+/// The body of a [`Store`](crate::Store), for values made of values.
+pub type StoreBody = DotStore<ByName>;
+
+/// The kind of a [`Store`](crate::Store): values of several types under their names.
+#[derive(Debug)]
+pub enum ByName {}
+
+/// What an event of a store says: what an event of the type of the value would.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[doc(hidden)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreEvent {
+    /// Of a set or a flag: it is there.
+    There,
+    /// Of a counter.
+    Count(Count),
+    /// Of a register or a map.
+    Stamped(Stamped<Value>),
+    /// Of a multi-value register.
+    Plain(Plain<Value>),
+    /// Of a record.
+    Field(Box<FieldEvent<Value>>),
+}
+payload!(StoreEvent);
+
+impl Kind for ByName {
+    type Key = StoreKey;
+    type Value = StoreEvent;
+    const TAG: u8 = tag::STORE;
+    const NAME: &'static str = "Store";
+
+    fn admits(writer: u32, key: &StoreKey, event: &StoreEvent) -> bool {
+        fn admits<S: NamedKind>(writer: u32, key: &InnerKey, event: &StoreEvent) -> bool {
+            let (key, value) = (S::key(key), S::value(event));
+            key.zip(value).is_some_and(|(key, value)| S::admits(writer, key, value))
+        }
+        match key.kind() {
+            ValueKind::Counter => admits::<Counting>(writer, &key.inner, event),
+            ValueKind::Register => admits::<Latest<Value>>(writer, &key.inner, event),
+            ValueKind::MultiRegister => admits::<MultiValue<Value>>(writer, &key.inner, event),
+            ValueKind::Flag => admits::<EnableWins>(writer, &key.inner, event),
+            ValueKind::Set => admits::<AddWins<Value>>(writer, &key.inner, event),
+            ValueKind::Map => admits::<TextMap>(writer, &key.inner, event),
+            ValueKind::Record => admits::<Versioned<Value>>(writer, &key.inner, event),
+        }
+    }
+
+    fn serialize_value<Z: Serializer>(event: &StoreEvent, serializer: Z) -> Result<Z::Ok, Z::Error> {
+        match event {
+            StoreEvent::There => ().serialize(serializer),
+            StoreEvent::Count(count) => count.serialize(serializer),
+            StoreEvent::Stamped(stamped) => stamped.serialize(serializer),
+            StoreEvent::Plain(plain) => plain.serialize(serializer),
+            StoreEvent::Field(field) => field.serialize(serializer),
+        }
+    }
+
+    fn deserialize_value<'de, D: Deserializer<'de>>(key: &StoreKey, deserializer: D) -> Result<StoreEvent, D::Error> {
+        Ok(match key.kind() {
+            ValueKind::Set | ValueKind::Flag => {
+                <()>::deserialize(deserializer)?;
+                StoreEvent::There
+            }
+            ValueKind::Counter => StoreEvent::Count(Deserialize::deserialize(deserializer)?),
+            ValueKind::Register | ValueKind::Map => StoreEvent::Stamped(Deserialize::deserialize(deserializer)?),
+            ValueKind::MultiRegister => StoreEvent::Plain(Deserialize::deserialize(deserializer)?),
+            ValueKind::Record => StoreEvent::Field(Deserialize::deserialize(deserializer)?),
+        })
+    }
+}
+
+/// The kind of a map in a store.
+pub(super) type TextMap = LastWriteWins<alloc::sync::Arc<str>, Value>;
+
+/// A type that a name of a store can have, and how its keys and values are kept there.
+#[doc(hidden)]
+pub trait NamedKind: Kind<Key: core::hash::Hash> {
+    /// Which type.
+    const KIND: ValueKind;
+
+    /// Puts a key beside the name.
+    #[doc(hidden)]
+    fn stored_key(key: Self::Key) -> InnerKey;
+
+    /// The key beside the name.
+    #[doc(hidden)]
+    fn key(key: &InnerKey) -> Option<&Self::Key>;
+
+    /// What is stored.
+    #[doc(hidden)]
+    fn stored(value: Self::Value) -> StoreEvent;
+
+    /// What was stored.
+    #[doc(hidden)]
+    fn value(event: &StoreEvent) -> Option<&Self::Value>;
+}
+
+macro_rules! named {
+    ($($kind:ty: $name:ident, $event:ident $(($value:ident))?;)+) => { $(
+        impl NamedKind for $kind {
+            const KIND: ValueKind = ValueKind::$name;
+
+            fn stored_key(key: Self::Key) -> InnerKey {
+                InnerKey::$name(key)
+            }
+
+            #[inline]
+            fn key(key: &InnerKey) -> Option<&Self::Key> {
+                if let InnerKey::$name(key) = key { Some(key) } else { None }
+            }
+
+            named!(@ $event $(($value))?);
+        }
+    )+ };
+    (@ There) => {
+        fn stored((): ()) -> StoreEvent {
+            StoreEvent::There
+        }
+
+        #[inline]
+        fn value(event: &StoreEvent) -> Option<&()> {
+            matches!(event, StoreEvent::There).then_some(&())
+        }
+    };
+    (@ $event:ident (boxed)) => {
+        fn stored(value: Self::Value) -> StoreEvent {
+            StoreEvent::$event(Box::new(value))
+        }
+
+        #[inline]
+        fn value(event: &StoreEvent) -> Option<&Self::Value> {
+            if let StoreEvent::$event(value) = event { Some(value) } else { None }
+        }
+    };
+    (@ $event:ident (plain)) => {
+        fn stored(value: Self::Value) -> StoreEvent {
+            StoreEvent::$event(value)
+        }
+
+        #[inline]
+        fn value(event: &StoreEvent) -> Option<&Self::Value> {
+            if let StoreEvent::$event(value) = event { Some(value) } else { None }
+        }
+    };
+}
+
+named! {
+    Counting: Counter, Count(plain);
+    Latest<Value>: Register, Stamped(plain);
+    MultiValue<Value>: MultiRegister, Plain(plain);
+    EnableWins: Flag, There;
+    AddWins<Value>: Set, There;
+    TextMap: Map, Stamped(plain);
+    Versioned<Value>: Record, Field(boxed);
+}

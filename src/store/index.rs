@@ -1,0 +1,254 @@
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::hash::{BuildHasher, Hash};
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+use super::key::{Named, StoreKey, ValueKind};
+use crate::kernel::{Column, Keys, Lookup, Table, Vacant};
+
+/// From keys to slots, for all names together; and from a name to the slots of its keys.
+///
+/// Invariants, which hold between calls:
+/// * a name is here while it has a key, live or not, and `names` has it under its number;
+/// * the links of the slots of a name form one chain, from its `first` to its `last`;
+/// * `live` of a name counts its live keys.
+#[derive(Clone, Default)]
+#[doc(hidden)]
+pub struct NameIndex {
+    hasher: RandomState,
+    table: Table,
+    /// By slot.
+    links: Column<Link>,
+    names: Vec<NameEntry>,
+    free: Vec<u32>,
+    numbers: HashTable<u32>,
+    sorted: BTreeMap<Named, u32>,
+}
+
+/// A slot in the chain of its name.
+#[derive(Clone, Copy)]
+struct Link {
+    name: u32,
+    before: u32,
+    after: u32,
+}
+
+const NONE: u32 = u32::MAX;
+
+#[derive(Clone)]
+struct NameEntry {
+    named: Named,
+    /// Of name and type.
+    hash: u64,
+    first: u32,
+    last: u32,
+    keys: u32,
+    live: u32,
+}
+
+#[inline]
+fn combined(name: u64, key: u64) -> u64 {
+    name.rotate_left(32).wrapping_add(key)
+}
+
+impl NameIndex {
+    fn hash_name(&self, name: &str, kind: ValueKind) -> u64 {
+        self.hasher.hash_one((kind as u8, name))
+    }
+
+    fn number_by(&self, hash: u64, name: &str, kind: ValueKind) -> Option<u32> {
+        let is = |&number: &u32| {
+            let named = &self.names[number as usize].named;
+            named.kind == kind && &*named.name == name
+        };
+        self.numbers.find(hash, is).copied()
+    }
+
+    /// The number of a name that has keys.
+    pub(super) fn number(&self, name: &str, kind: ValueKind) -> Option<u32> {
+        self.number_by(self.hash_name(name, kind), name, kind)
+    }
+
+    /// The slot of a key of a name, which hashes like `key` and passes.
+    #[inline]
+    pub(super) fn find_in(
+        &self,
+        number: u32,
+        key: &(impl Hash + ?Sized),
+        keys: &impl Keys<StoreKey>,
+        is: impl Fn(&StoreKey) -> bool,
+    ) -> Option<u32> {
+        let hash = combined(self.names[number as usize].hash, self.hasher.hash_one(key));
+        self.table.find(hash, |slot| self.links.get(slot).name == number && keys.key(slot).is_some_and(&is))
+    }
+
+    /// The slots of the keys of a name.
+    pub(super) fn slots(&self, number: u32) -> impl Iterator<Item = u32> {
+        let linked = |slot| Some(slot).filter(|&slot| slot != NONE);
+        let first = linked(self.names[number as usize].first);
+        core::iter::successors(first, move |&slot| linked(self.links.get(slot).after))
+    }
+
+    /// How many keys a name has, live or not.
+    pub(super) fn keys(&self, number: u32) -> usize {
+        self.names[number as usize].keys as usize
+    }
+
+    /// How many live keys a name has.
+    pub(super) fn live(&self, number: u32) -> usize {
+        self.names[number as usize].live as usize
+    }
+
+    /// The name with this number.
+    pub(super) fn named(&self, number: u32) -> &Named {
+        &self.names[number as usize].named
+    }
+
+    /// The name that a slot belongs to.
+    pub(super) fn number_at(&self, slot: u32) -> u32 {
+        self.links.get(slot).name
+    }
+
+    /// Whether a slot belongs to a name.
+    pub(super) fn belongs(&self, slot: u32, number: u32) -> bool {
+        self.links.get(slot).name == number
+    }
+
+    /// The name as it is stored, to be shared.
+    pub(super) fn shared(&self, name: &str, kind: ValueKind) -> Arc<str> {
+        self.number(name, kind).map_or_else(|| name.into(), |number| self.names[number as usize].named.name.clone())
+    }
+
+    /// All names that begin with `prefix`, in their order, with their numbers.
+    pub(super) fn with_prefix(&self, prefix: &str) -> Vec<(&Named, u32)> {
+        let from = Named { name: prefix.into(), kind: ValueKind::Counter };
+        let range = self.sorted.range(from..).map(|(named, &number)| (named, number));
+        range.take_while(|(named, _)| named.name.starts_with(prefix)).collect()
+    }
+
+    fn number_or_new(&mut self, key: &StoreKey) -> u32 {
+        let kind = key.kind();
+        let hash = self.hash_name(&key.name, kind);
+        if let Some(number) = self.number_by(hash, &key.name, kind) {
+            return number;
+        }
+        let named = Named { name: key.name.clone(), kind };
+        let entry = NameEntry { named: named.clone(), hash, first: NONE, last: NONE, keys: 0, live: 0 };
+        let number = match self.free.pop() {
+            Some(number) => {
+                self.names[number as usize] = entry;
+                number
+            }
+            None => {
+                self.names.push(entry);
+                self.names.len() as u32 - 1
+            }
+        };
+        let Self { numbers, names, .. } = self;
+        numbers.insert_unique(hash, number, |&number| names[number as usize].hash);
+        self.sorted.insert(named, number);
+        number
+    }
+
+    fn forget(&mut self, number: u32) {
+        let entry = &mut self.names[number as usize];
+        if let Ok(found) = self.numbers.find_entry(entry.hash, |&other| other == number) {
+            found.remove();
+        }
+        self.sorted.remove(&entry.named);
+        // The text goes at once; the place is used again.
+        entry.named.name = Arc::default();
+        self.free.push(number);
+        if self.free.len() == self.names.len() {
+            self.free.clear();
+            self.names.clear();
+        }
+    }
+
+    /// The hash of the key at a slot that is linked.
+    fn hash_at(&self, slot: u32, key: &StoreKey) -> u64 {
+        let name = self.links.get(slot).name;
+        combined(self.names[name as usize].hash, key.inner.hash_with(&self.hasher))
+    }
+
+    fn set_after(&mut self, number: u32, slot: u32, after: u32) {
+        match slot {
+            NONE => self.names[number as usize].first = after,
+            slot => self.links.get_mut(slot).after = after,
+        }
+    }
+
+    fn set_before(&mut self, number: u32, slot: u32, before: u32) {
+        match slot {
+            NONE => self.names[number as usize].last = before,
+            slot => self.links.get_mut(slot).before = before,
+        }
+    }
+}
+
+impl Lookup<StoreKey> for NameIndex {
+    #[inline]
+    fn find(&self, key: &StoreKey, keys: &impl Keys<StoreKey>) -> Result<u32, Vacant> {
+        let hash = combined(self.hash_name(&key.name, key.kind()), key.inner.hash_with(&self.hasher));
+        self.table.find(hash, |slot| keys.key(slot) == Some(key)).ok_or(Vacant::new(hash))
+    }
+
+    fn reserve(&mut self, keys: usize) {
+        self.table.reserve(keys);
+    }
+
+    fn adopt(&self, key: StoreKey) -> StoreKey {
+        let name = self.shared(&key.name, key.kind());
+        StoreKey { name, ..key }
+    }
+
+    fn insert(&mut self, vacant: Vacant, slot: u32, keys: &impl Keys<StoreKey>) {
+        let Some(key) = keys.key(slot) else { return };
+        let number = self.number_or_new(key);
+        let entry = &mut self.names[number as usize];
+        entry.keys += 1;
+        let link = Link { name: number, before: entry.last, after: NONE };
+        let last = core::mem::replace(&mut entry.last, slot);
+        self.set_after(number, last, slot);
+        // Where entries left from the end, links stay behind until they are used again.
+        if (slot as usize) < self.links.len() {
+            *self.links.get_mut(slot) = link;
+        } else {
+            self.links.push(link);
+        }
+        let Self { table, links, names, hasher, .. } = self;
+        table.insert(vacant.hash(), slot, |slot| {
+            let name = names[links.get(slot).name as usize].hash;
+            keys.key(slot).map_or(0, |key| combined(name, key.inner.hash_with(hasher)))
+        });
+    }
+
+    fn count_live(&mut self, slot: u32, was_live: bool, live: bool) {
+        let entry = &mut self.names[self.links.get(slot).name as usize];
+        entry.live = entry.live + u32::from(live) - u32::from(was_live);
+    }
+
+    fn remove(&mut self, key: &StoreKey, slot: u32) {
+        self.table.remove(self.hash_at(slot, key), slot);
+        let Link { name, before, after } = *self.links.get(slot);
+        self.set_after(name, before, after);
+        self.set_before(name, after, before);
+        let entry = &mut self.names[name as usize];
+        entry.keys -= 1;
+        if entry.keys == 0 {
+            debug_assert_eq!(entry.live, 0);
+            self.forget(name);
+        }
+    }
+
+    fn relocate(&mut self, key: &StoreKey, from: u32, to: u32) {
+        self.table.relocate(self.hash_at(from, key), from, to);
+        let link = *self.links.get(from);
+        *self.links.get_mut(to) = link;
+        self.set_after(link.name, link.before, to);
+        self.set_before(link.name, link.after, to);
+    }
+}

@@ -1,0 +1,22 @@
+//! Many named values under one version vector: one kernel whose keys are composite.
+
+mod event;
+mod index;
+mod key;
+mod named;
+mod parts;
+mod snapshot;
+#[allow(clippy::module_inception)]
+mod store;
+mod value;
+mod value_serde;
+mod watched;
+
+pub use event::{ByName, StoreBody};
+pub use key::{Named, StoreKey, ValueKind};
+pub use snapshot::Snapshot;
+pub use store::{
+    CounterPart, FlagPart, MapPart, MultiRegisterPart, RecordPart, RegisterPart, SetPart, Store, StoreConflict,
+};
+pub use value::{Float, List, Map, OutOfRange, TooDeep, Value};
+pub use watched::{Batch, Origin, StoreChange, Watched};

@@ -1,0 +1,190 @@
+//! The writes of the types, to one name of a store in place. The reads are the types' own.
+
+use alloc::sync::Arc;
+
+use super::event::NamedKind;
+use super::named::{Name, NameMut};
+use super::store::{CounterPart, FlagPart, MapPart, MultiRegisterPart, RecordPart, RegisterPart, SetPart};
+use super::value::Value;
+use crate::causality::{Dot, Writer};
+use crate::kernel::{Edit, Mut, Part};
+use crate::types::Overflow;
+
+impl<S: NamedKind> Part<'_, S, Name<'_, S>> {
+    /// Writes a group to this value: all of it becomes visible together everywhere.
+    pub fn edit<R>(
+        &mut self,
+        writer: &mut Writer,
+        edit: impl for<'e> FnOnce(Mut<'e, S, NameMut<'e, S>>, &mut Edit<'e>) -> R,
+    ) -> R {
+        let name = self.place.text;
+        self.root.edit(writer, |store, group| edit(store.into_named(name), group))
+    }
+}
+
+impl CounterPart<'_, '_> {
+    /// Adds to the count.
+    ///
+    /// # Errors
+    /// [`Overflow`] if this writer alone would have counted up beyond 64 bits since ever. Nothing is
+    /// written.
+    pub fn increment(&mut self, writer: &mut Writer, by: u64) -> Result<Dot, Overflow> {
+        self.edit(writer, |mut counter, edit| counter.increment(edit, by))
+    }
+
+    /// Takes from the count, which may go below zero.
+    ///
+    /// # Errors
+    /// [`Overflow`] if this writer alone would have counted down beyond 64 bits. Nothing is written.
+    pub fn decrement(&mut self, writer: &mut Writer, by: u64) -> Result<Dot, Overflow> {
+        self.edit(writer, |mut counter, edit| counter.decrement(edit, by))
+    }
+
+    /// Takes away everything that is counted here so far; what others count meanwhile stays.
+    pub fn reset(&mut self, writer: &mut Writer) -> Option<Dot> {
+        self.edit(writer, |mut counter, edit| counter.reset(edit))
+    }
+}
+
+impl RegisterPart<'_, '_> {
+    /// Sets the value, superseding all that is known.
+    pub fn set(&mut self, writer: &mut Writer, value: impl Into<Value>) -> Dot {
+        self.edit(writer, |mut register, edit| register.set(edit, value.into()))
+    }
+
+    /// Removes the value, if there is one. A concurrent `set` survives.
+    pub fn clear(&mut self, writer: &mut Writer) -> Option<Dot> {
+        self.edit(writer, |mut register, edit| register.clear(edit))
+    }
+}
+
+impl MultiRegisterPart<'_, '_> {
+    /// Sets the value, superseding all that is known.
+    pub fn set(&mut self, writer: &mut Writer, value: impl Into<Value>) -> Dot {
+        self.edit(writer, |mut register, edit| register.set(edit, value.into()))
+    }
+
+    /// Removes all values, if there are any. A concurrent `set` survives.
+    pub fn clear(&mut self, writer: &mut Writer) -> Option<Dot> {
+        self.edit(writer, |mut register, edit| register.clear(edit))
+    }
+}
+
+impl FlagPart<'_, '_> {
+    /// Switches the flag on. Also where it is on already: against concurrent disabling.
+    pub fn enable(&mut self, writer: &mut Writer) -> Dot {
+        self.edit(writer, |mut flag, edit| flag.enable(edit))
+    }
+
+    /// Switches the flag off, if it is on. A concurrent `enable` survives.
+    pub fn disable(&mut self, writer: &mut Writer) -> Option<Dot> {
+        self.edit(writer, |mut flag, edit| flag.disable(edit))
+    }
+}
+
+impl SetPart<'_, '_> {
+    /// Adds an element. Also where it is there already: against concurrent removals.
+    pub fn insert(&mut self, writer: &mut Writer, value: impl Into<Value>) -> Dot {
+        self.edit(writer, |mut set, edit| set.insert(edit, value.into()))
+    }
+
+    /// Removes an element, if it is there. A concurrent `insert` survives.
+    pub fn remove(&mut self, writer: &mut Writer, value: impl Into<Value>) -> Option<Dot> {
+        self.edit(writer, |mut set, edit| set.remove(edit, &value.into()))
+    }
+
+    /// Removes all elements, as one group.
+    pub fn clear(&mut self, writer: &mut Writer) -> Option<Dot> {
+        self.edit(writer, |mut set, edit| set.clear(edit))
+    }
+
+    /// Removes the elements that do not pass, as one group.
+    pub fn retain(&mut self, writer: &mut Writer, keep: impl FnMut(&Value) -> bool) -> Option<Dot> {
+        self.edit(writer, |mut set, edit| set.retain(edit, keep))
+    }
+
+    /// Adds all elements, as one group.
+    pub fn extend(&mut self, writer: &mut Writer, values: impl IntoIterator<Item = impl Into<Value>>) {
+        self.edit(writer, |mut set, edit| {
+            for value in values {
+                set.insert(edit, value.into());
+            }
+        });
+    }
+}
+
+impl MapPart<'_, '_> {
+    /// Sets the value of a key, superseding all that is known of it.
+    pub fn insert(&mut self, writer: &mut Writer, key: impl Into<Arc<str>>, value: impl Into<Value>) -> Dot {
+        self.edit(writer, |mut map, edit| map.insert(edit, key.into(), value.into()))
+    }
+
+    /// Settles a conflict: supersedes all versions of the key. The same as `insert`.
+    pub fn resolve(&mut self, writer: &mut Writer, key: impl Into<Arc<str>>, value: impl Into<Value>) -> Dot {
+        self.insert(writer, key, value)
+    }
+
+    /// Removes a key, if it is there. A concurrent `insert` survives.
+    pub fn remove(&mut self, writer: &mut Writer, key: &str) -> Option<Dot> {
+        self.edit(writer, |mut map, edit| map.remove(edit, key))
+    }
+
+    /// Removes all keys, as one group.
+    pub fn clear(&mut self, writer: &mut Writer) -> Option<Dot> {
+        self.edit(writer, |mut map, edit| map.clear(edit))
+    }
+
+    /// Sets all of these, as one group.
+    pub fn extend<K: Into<Arc<str>>, V: Into<Value>>(
+        &mut self,
+        writer: &mut Writer,
+        entries: impl IntoIterator<Item = (K, V)>,
+    ) {
+        self.edit(writer, |mut map, edit| {
+            for (key, value) in entries {
+                map.insert(edit, key.into(), value.into());
+            }
+        });
+    }
+}
+
+impl RecordPart<'_, '_> {
+    /// Sets a field, superseding all of its versions.
+    pub fn set(&mut self, writer: &mut Writer, field: &str, value: impl Into<Value>) -> Dot {
+        self.edit(writer, |mut record, edit| record.set(edit, field, value.into()))
+    }
+
+    /// Sets fields as one group.
+    pub fn extend<'f, V: Into<Value>>(&mut self, writer: &mut Writer, fields: impl IntoIterator<Item = (&'f str, V)>) {
+        self.edit(writer, |mut record, edit| {
+            for (field, value) in fields {
+                record.set(edit, field, value.into());
+            }
+        });
+    }
+
+    /// Settles the conflict of a field: supersedes all of its versions. The same as `set`.
+    pub fn resolve(&mut self, writer: &mut Writer, field: &str, value: impl Into<Value>) -> Dot {
+        self.set(writer, field, value)
+    }
+
+    /// Removes a field, if it shows something. A concurrent `set` of it survives, as a conflict.
+    pub fn remove(&mut self, writer: &mut Writer, field: &str) -> Option<Dot> {
+        self.edit(writer, |mut record, edit| record.remove(edit, field))
+    }
+
+    /// Deletes the record, if it shows anything. A concurrent update survives, as a conflict.
+    pub fn delete(&mut self, writer: &mut Writer) -> Option<Dot> {
+        self.edit(writer, |mut record, edit| record.delete(edit))
+    }
+
+    /// Forgets the values that standing deletions kept, everywhere. Only the fact of the deletion stays.
+    pub fn erase(&mut self, writer: &mut Writer) -> Option<Dot> {
+        self.edit(writer, |mut record, edit| record.erase(edit))
+    }
+
+    /// Forgets standing deletions altogether, when all replicas are known to have seen them.
+    pub fn purge(&mut self, writer: &mut Writer) -> Option<Dot> {
+        self.edit(writer, |mut record, edit| record.purge(edit))
+    }
+}
