@@ -38,6 +38,12 @@ pub trait DeltaCrdt: Crdt + Default {
     /// What someone who has seen `known` lacks.
     fn delta_since(&self, known: &VersionVector) -> Self::Delta;
 
+    /// What a receiver of the delta must have seen.
+    fn delta_base(delta: &Self::Delta) -> &VersionVector;
+
+    /// What a receiver of the delta will have seen.
+    fn delta_upto(delta: &Self::Delta) -> &VersionVector;
+
     /// Whether [`apply`](DeltaCrdt::apply) would succeed.
     ///
     /// # Errors
@@ -67,6 +73,11 @@ pub trait DeltaCrdt: Crdt + Default {
 
     /// Writes down a delta.
     fn encode_delta(delta: &Self::Delta) -> Vec<u8>;
+
+    /// [`delta_since`](DeltaCrdt::delta_since), written down at once.
+    fn encode_delta_since(&self, known: &VersionVector) -> Vec<u8> {
+        Self::encode_delta(&self.delta_since(known))
+    }
 
     /// Reads a delta back.
     ///
@@ -108,6 +119,14 @@ impl<F: FragmentCodec> DeltaCrdt for Causal<F> {
         self.delta_since(known)
     }
 
+    fn delta_base(delta: &Delta<F>) -> &VersionVector {
+        delta.base()
+    }
+
+    fn delta_upto(delta: &Delta<F>) -> &VersionVector {
+        delta.upto()
+    }
+
     fn can_apply(&self, delta: &Delta<F>) -> Result<(), ApplyError> {
         self.can_apply(delta)
     }
@@ -134,6 +153,12 @@ impl<F: FragmentCodec> DeltaCrdt for Causal<F> {
 
     fn encode_delta(delta: &Delta<F>) -> Vec<u8> {
         delta.encode()
+    }
+
+    fn encode_delta_since(&self, known: &VersionVector) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.encode_delta_since(known, &mut out);
+        out
     }
 
     fn decode_delta(bytes: &[u8], limits: &Limits) -> Result<Delta<F>, DecodeError> {

@@ -16,6 +16,7 @@ pub mod laws;
 pub mod mutants;
 #[cfg(not(feature = "mutants"))]
 mod mutants;
+pub mod replication;
 mod store;
 mod types;
 

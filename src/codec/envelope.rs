@@ -20,6 +20,11 @@ pub(crate) enum Content {
     Delta = 3,
     Operation = 4,
     Version = 5,
+    // Messages between replicas: `replication/message.rs`.
+    Have = 16,
+    Part = 17,
+    Nack = 18,
+    Audit = 19,
 }
 
 /// Wraps what `write` appends: magic, version, kind, schema, shape, extensions, payload, checksum.
@@ -47,6 +52,11 @@ pub(crate) fn seal(
 
 fn checksum(bytes: &[u8]) -> [u8; CHECKSUM] {
     (xxh64(bytes, 0) as u32).to_le_bytes()
+}
+
+/// What an envelope says that it holds, before anything about it has been checked.
+pub(crate) fn claimed(bytes: &[u8]) -> Option<u8> {
+    bytes.get(MAGIC.len() + 1).copied()
 }
 
 /// Checks the envelope and gives its payload.

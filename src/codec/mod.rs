@@ -13,7 +13,9 @@ mod version;
 mod wire;
 
 pub use body::FragmentCodec;
+pub(crate) use envelope::{Content, claimed, open, seal};
 pub use error::{DecodeError, Limits};
+pub(crate) use wire::{Reader, put_varint};
 
 /// The tag of a tuple, which the number and the tags of its parts follow.
 pub(crate) const TUPLE: u8 = 0xff;

@@ -89,9 +89,20 @@ impl VersionVector {
     pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, DecodeError> {
         let limits = limits.clone().with_schema(0);
         let mut reader = envelope::open(bytes, Content::Version, &limits, |_| {})?;
-        let writers = take_writers(&mut reader, &limits)?;
-        let counters = take_counters(&mut reader, writers.slots(), 1, |_| MAX_COUNTER)?;
+        let version = Self::take(&mut reader, &limits)?;
         reader.end()?;
+        Ok(version)
+    }
+
+    /// Appends the table and the counters, without an envelope.
+    pub(crate) fn put_bare(&self, out: &mut Vec<u8>) {
+        _ = self.put(out);
+    }
+
+    /// Reads what [`put_bare`](VersionVector::put_bare) wrote.
+    pub(crate) fn take(reader: &mut Reader<'_>, limits: &Limits) -> Result<Self, DecodeError> {
+        let writers = take_writers(reader, limits)?;
+        let counters = take_counters(reader, writers.slots(), 1, |_| MAX_COUNTER)?;
         Ok(writers.with_counters(counters))
     }
 

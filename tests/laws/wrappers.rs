@@ -56,6 +56,14 @@ impl<const WRONG: u8> DeltaCrdt for Wrapper<WRONG> {
         if WRONG == SENDS_ALL { self.set.delta_since(&VersionVector::new()) } else { self.set.delta_since(known) }
     }
 
+    fn delta_base(delta: &Self::Delta) -> &VersionVector {
+        delta.base()
+    }
+
+    fn delta_upto(delta: &Self::Delta) -> &VersionVector {
+        delta.upto()
+    }
+
     fn can_apply(&self, delta: &Self::Delta) -> Result<(), ApplyError> {
         self.set.can_apply(delta)
     }

@@ -1,0 +1,170 @@
+use uuid::Uuid;
+
+use super::message::MIN_MESSAGE_BYTES;
+use super::{PeerId, Topology};
+use crate::codec::Limits;
+
+/// What a replica is told when it is made.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Config {
+    /// This replica's own name.
+    pub me: PeerId,
+    /// What is replicated: only replicas of the same store talk to each other.
+    pub store: Uuid,
+    /// Where jitter and random choices come from. Draw it anew at every start.
+    pub seed: u64,
+    /// Whether the value and its writer survive a restart. Then nothing leaves, neither a delta nor a
+    /// claim to have something, before [`persisted`](super::Replica::persisted) says that it is durable.
+    ///
+    /// Without durable storage (`false`) the writer must be a new one at each start.
+    pub durable: bool,
+    /// To whom to push, and with whom to gossip.
+    pub topology: Topology,
+    /// When things happen.
+    pub timing: Timing,
+    /// How much of anything there may be.
+    pub bounds: Bounds,
+}
+
+impl Config {
+    /// The replica `me` of `store`: not durable, a full mesh, default timing and bounds.
+    #[must_use]
+    pub fn new(me: PeerId, store: Uuid, seed: u64) -> Self {
+        Self {
+            me,
+            store,
+            seed,
+            durable: false,
+            topology: Topology::FullMesh,
+            timing: Timing::default(),
+            bounds: Bounds::default(),
+        }
+    }
+
+    /// The same, with durable storage.
+    #[must_use]
+    pub fn durable(mut self) -> Self {
+        self.durable = true;
+        self
+    }
+
+    /// The same in another topology.
+    #[must_use]
+    pub fn with_topology(mut self, topology: Topology) -> Self {
+        self.topology = topology;
+        self
+    }
+
+    /// The same with other timing.
+    #[must_use]
+    pub fn with_timing(mut self, timing: Timing) -> Self {
+        self.timing = timing;
+        self
+    }
+
+    /// The same with other bounds. A bound on messages below 1 KiB is taken as 1 KiB.
+    #[must_use]
+    pub fn with_bounds(mut self, bounds: Bounds) -> Self {
+        self.bounds = bounds;
+        self.bounds.message_bytes = self.bounds.message_bytes.max(MIN_MESSAGE_BYTES);
+        self
+    }
+}
+
+/// When things happen, in milliseconds. Periods vary by a quarter up and down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timing {
+    /// How long local changes are gathered before they are pushed.
+    pub debounce: u64,
+    /// The pause between rounds in which a change is passed on to peers chosen at random.
+    pub gossip: u64,
+    /// How long to wait for an answer the first time; doubled each time after.
+    pub retry: u64,
+    /// The longest wait for an answer.
+    pub retry_max: u64,
+    /// The period of the heartbeat: a `Have` to one peer after the other, also in a converged group.
+    pub heartbeat: u64,
+    /// Every how many heartbeats an `Audit` goes in its place. 0: never.
+    pub audit_every: u32,
+    /// The first pause after a peer refused a delta for good (too big, not readable, forked); doubled
+    /// each time up to 64 times.
+    pub back_off: u64,
+    /// How long parts of a delta are kept that is not completed.
+    pub staging: u64,
+    /// How long others' interest in confirmations is kept without being renewed.
+    pub watch: u64,
+}
+
+impl Default for Timing {
+    /// 20 ms debounce, 1 s gossip, retries from 500 ms to 30 s, a heartbeat in 30 s, every tenth an
+    /// audit, back-off from 5 s, staging for 2 min, watches for 30 s.
+    fn default() -> Self {
+        Self {
+            debounce: 20,
+            gossip: 1_000,
+            retry: 500,
+            retry_max: 30_000,
+            heartbeat: 30_000,
+            audit_every: 10,
+            back_off: 5_000,
+            staging: 120_000,
+            watch: 30_000,
+        }
+    }
+}
+
+/// How much of anything there may be. What goes beyond is refused or counted, never silently lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bounds {
+    /// The largest message that is accepted, and told to peers; at least 1 KiB. A version vector must fit into it:
+    /// some 19 bytes for each writer.
+    pub message_bytes: usize,
+    /// What a delta may be. Its bytes also bound what is staged of each peer, so that a delta as
+    /// large as a state can be received.
+    pub decode: Limits,
+    /// How many members there may be, away ones included; and how many retired ones are remembered.
+    pub members: usize,
+    /// How many events wait to be polled.
+    pub events: usize,
+    /// How many confirmations are waited for, or not yet polled.
+    pub tickets: usize,
+    /// How many confirmations of others are relayed.
+    pub watches: usize,
+    /// How many incomplete deltas are kept for each peer.
+    pub stagings: usize,
+    /// How many bytes of encoded deltas are held for peers; one delta is always possible.
+    pub pinned_bytes: usize,
+    /// How often to try again before a silent peer is only probed.
+    pub attempts: u32,
+    /// How many bad messages a peer may send at once before it is muted …
+    pub bad_burst: u32,
+    /// … and how many in a second from then on.
+    pub bad_per_second: u32,
+    /// How many deltas are made at once because a peer asks for them …
+    pub work_burst: u32,
+    /// … and how many in a second from then on.
+    pub work_per_second: u32,
+}
+
+impl Default for Bounds {
+    /// Messages of 1 MiB, default decoding limits, 1,024 members, 1,024 events, 1,024 tickets,
+    /// 64 watches, 4 stagings, 1 GiB pinned, 8 attempts, 16 bad messages and 1 a second, 64 deltas and 16 a second.
+    fn default() -> Self {
+        Self {
+            message_bytes: 1 << 20,
+            decode: Limits::default(),
+            members: 1024,
+            events: 1024,
+            tickets: 1024,
+            watches: 64,
+            stagings: 4,
+            pinned_bytes: 1 << 30,
+            attempts: 8,
+            bad_burst: 16,
+            bad_per_second: 1,
+            work_burst: 64,
+            work_per_second: 16,
+        }
+    }
+}

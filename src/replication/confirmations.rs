@@ -1,0 +1,133 @@
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use super::{Event, PeerId};
+use crate::causality::{Dot, ReplicaId, VersionVector};
+
+/// How many must have an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Level {
+    /// This replica: at once, or as soon as it is durable.
+    Local,
+    /// So many replicas, this one included.
+    Count(usize),
+    /// More than half of the members, this replica included.
+    Majority,
+    /// All members.
+    All,
+}
+
+/// Names a confirmation that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(u64);
+
+#[derive(Debug)]
+struct Pending {
+    dot: Dot,
+    level: Level,
+    deadline: u64,
+    /// Who was seen to have it, at any time.
+    by: BTreeSet<PeerId>,
+}
+
+/// The confirmations that are waited for.
+#[derive(Debug, Default)]
+pub(super) struct Confirmations {
+    pending: BTreeMap<Ticket, Pending>,
+    next: u64,
+    /// When to ask the others again whom they have seen.
+    pub(super) ask_at: Option<u64>,
+    pub(super) asked: u32,
+}
+
+/// Whom a confirmation is measured against.
+pub(super) struct Group<'a> {
+    pub(super) me: PeerId,
+    /// Members that are not away, without this replica.
+    pub(super) others: &'a [PeerId],
+    /// What this replica has, and may say that it has.
+    pub(super) version: &'a VersionVector,
+}
+
+impl Pending {
+    fn is_confirmed(&self, group: &Group<'_>) -> bool {
+        let here = group.version.contains(&self.dot);
+        let there = group.others.iter().filter(|peer| self.by.contains(peer)).count();
+        match self.level {
+            Level::Local => here,
+            // Somebody who has left meanwhile still has it.
+            Level::Count(count) => self.by.len() + usize::from(here) >= count,
+            Level::Majority => there + usize::from(here) > group.others.len().div_ceil(2),
+            Level::All => here && there == group.others.len(),
+        }
+    }
+
+    fn missing(&self, group: &Group<'_>) -> Vec<PeerId> {
+        let me = (!group.version.contains(&self.dot)).then_some(group.me);
+        group.others.iter().copied().filter(|peer| !self.by.contains(peer)).chain(me).collect()
+    }
+}
+
+impl Confirmations {
+    pub(super) fn len(&self) -> usize {
+        self.pending.len()
+    }
+
+    pub(super) fn add(&mut self, dot: Dot, level: Level, deadline: u64, by: BTreeSet<PeerId>) -> Ticket {
+        let ticket = Ticket(self.next);
+        self.next += 1;
+        self.pending.insert(ticket, Pending { dot, level, deadline, by });
+        ticket
+    }
+
+    /// A peer has all of `version`.
+    pub(super) fn credit(&mut self, peer: PeerId, version: &VersionVector) {
+        for pending in self.pending.values_mut() {
+            if version.contains(&pending.dot) {
+                pending.by.insert(peer);
+            }
+        }
+    }
+
+    /// A peer has so much of one branch, as another one says.
+    pub(super) fn credit_branch(&mut self, peer: PeerId, branch: &ReplicaId, counter: u64) {
+        for pending in self.pending.values_mut() {
+            if pending.dot.replica == *branch && pending.dot.counter <= counter {
+                pending.by.insert(peer);
+            }
+        }
+    }
+
+    /// The branches that somebody waits for here.
+    pub(super) fn branches(&self) -> BTreeSet<ReplicaId> {
+        self.pending
+            .values()
+            .filter(|pending| pending.level != Level::Local)
+            .map(|pending| pending.dot.replica)
+            .collect()
+    }
+
+    /// Those that are settled now, or whose deadline has passed.
+    pub(super) fn settle(&mut self, group: &Group<'_>, now: u64, mut event: impl FnMut(Event)) {
+        self.pending.retain(|&ticket, pending| {
+            if pending.is_confirmed(group) {
+                event(Event::Confirmed { ticket });
+                return false;
+            }
+            let late = pending.deadline <= now;
+            if late {
+                event(Event::Unreachable { ticket, missing: pending.missing(group) });
+            }
+            !late
+        });
+        if self.branches().is_empty() {
+            self.ask_at = None;
+            self.asked = 0;
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<u64> {
+        self.pending.values().map(|pending| pending.deadline).min()
+    }
+}

@@ -1,0 +1,170 @@
+use core::fmt;
+
+use super::PeerId;
+use crate::causality::Dot;
+use crate::codec::DecodeError;
+use crate::kernel::ApplyError;
+
+/// Why a message was not accepted. The value is as it was before.
+///
+/// Each counts against what the peer may send in vain ([`Bounds::bad_burst`](super::Bounds)). That a delta does not
+/// fit because something in between was lost is no error: it is asked for again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReplicaError {
+    /// Refused: the sender is not a member. Not counted anywhere.
+    NotMember {
+        /// Who sent it.
+        peer: PeerId,
+    },
+    /// Refused: the sender was retired.
+    Retired {
+        /// Who sent it.
+        peer: PeerId,
+    },
+    /// Refused without being read: the peer sent too many bad messages.
+    Muted {
+        /// Who sent it.
+        peer: PeerId,
+    },
+    /// Refused: the message is longer than [`Bounds::message_bytes`](super::Bounds).
+    TooLong {
+        /// Who sent it.
+        peer: PeerId,
+        /// Its length.
+        bytes: usize,
+    },
+    /// Malformed: the message cannot be read.
+    Malformed {
+        /// Who sent it.
+        peer: PeerId,
+        /// What is wrong with it.
+        error: DecodeError,
+    },
+    /// Refused: a message about another store.
+    WrongStore {
+        /// Who sent it.
+        peer: PeerId,
+    },
+    /// Malformed, or beyond the limits: the delta inside. The peer was told.
+    BadDelta {
+        /// Who sent it.
+        peer: PeerId,
+        /// What is wrong with it.
+        error: DecodeError,
+    },
+    /// Refused: the value has no room for the delta. The peer was told.
+    NoRoom {
+        /// Who sent it.
+        peer: PeerId,
+        /// What there is too much of.
+        error: ApplyError,
+    },
+    /// Refused: the peer has seen an event of this replica's writer that the writer has not issued.
+    /// See [`Forked`].
+    Forked {
+        /// Who sent it.
+        peer: PeerId,
+        /// The event.
+        dot: Dot,
+    },
+}
+
+impl ReplicaError {
+    /// Who sent the message.
+    #[must_use]
+    pub const fn peer(&self) -> PeerId {
+        match self {
+            Self::NotMember { peer }
+            | Self::Retired { peer }
+            | Self::Muted { peer }
+            | Self::TooLong { peer, .. }
+            | Self::Malformed { peer, .. }
+            | Self::WrongStore { peer }
+            | Self::BadDelta { peer, .. }
+            | Self::NoRoom { peer, .. }
+            | Self::Forked { peer, .. } => *peer,
+        }
+    }
+}
+
+impl fmt::Display for ReplicaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a message of {}: ", self.peer())?;
+        match self {
+            Self::NotMember { .. } => f.write_str("not a member"),
+            Self::Retired { .. } => f.write_str("retired"),
+            Self::Muted { .. } => f.write_str("muted after too many bad messages"),
+            Self::TooLong { bytes, .. } => write!(f, "too long with {bytes} bytes"),
+            Self::Malformed { error, .. } => write!(f, "{error}"),
+            Self::WrongStore { .. } => f.write_str("about another store"),
+            Self::BadDelta { error, .. } => write!(f, "its delta: {error}"),
+            Self::NoRoom { error, .. } => write!(f, "its delta: {error}"),
+            Self::Forked { dot, .. } => write!(f, "it knows {dot}, which this replica has not written"),
+        }
+    }
+}
+
+impl core::error::Error for ReplicaError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Malformed { error, .. } | Self::BadDelta { error, .. } => Some(error),
+            Self::NoRoom { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Somebody else writes under this replica's writer id: a copied disk, a restored backup, a second
+/// process.
+///
+/// Nothing is written any more, until [`replace_writer`](super::Replica::replace_writer) gives the replica a new id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forked {
+    /// An event under this replica's id that it has not written.
+    pub dot: Dot,
+}
+
+impl fmt::Display for Forked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} was written by somebody else under this replica's id", self.dot)
+    }
+}
+
+impl core::error::Error for Forked {}
+
+/// Why a peer did not become a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// It is this replica itself.
+    Myself,
+    /// It was retired. Its owner must take a new id.
+    Retired,
+    /// There are as many members as [`Bounds::members`](super::Bounds) allows.
+    Full,
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Myself => "a replica does not join itself",
+            Self::Retired => "the peer was retired",
+            Self::Full => "there are as many members as allowed",
+        })
+    }
+}
+
+impl core::error::Error for JoinError {}
+
+/// There are as many confirmations, waited for or not polled, as [`Bounds::tickets`](super::Bounds) allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooManyTickets;
+
+impl fmt::Display for TooManyTickets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("too many confirmations are waited for")
+    }
+}
+
+impl core::error::Error for TooManyTickets {}

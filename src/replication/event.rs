@@ -1,0 +1,124 @@
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use super::{PeerId, Ticket};
+use crate::causality::{Dot, VersionVector};
+use crate::kernel::Applied;
+
+/// What happened, to be polled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A delta of a peer was taken in.
+    Changed {
+        /// Who sent it; not necessarily who wrote it.
+        from: PeerId,
+        /// How much changed.
+        applied: Applied,
+    },
+    /// As many members have the event as were asked for.
+    Confirmed {
+        /// What [`confirm`](super::Replica::confirm) returned.
+        ticket: Ticket,
+    },
+    /// The deadline has passed, and these members are not known to have the event. They may have it,
+    /// and will get it in any case once they can be reached.
+    Unreachable {
+        /// What [`confirm`](super::Replica::confirm) returned.
+        ticket: Ticket,
+        /// Who is missing; this replica itself if it does not have the event either.
+        missing: Vec<PeerId>,
+    },
+    /// Loud: a peer has seen an event of this replica's writer which the writer has not issued. See
+    /// [`Forked`](super::Forked). Raised once per peer, until there is a new writer.
+    Forked {
+        /// Who has seen it.
+        peer: PeerId,
+        /// The event.
+        dot: Dot,
+    },
+    /// Loud: a peer has seen exactly the same events and has another state. One of both is damaged, or
+    /// two writers have used one id. Raised once per peer and version.
+    Diverged {
+        /// The peer.
+        peer: PeerId,
+        /// What both have seen.
+        version: VersionVector,
+    },
+    /// A peer refused a delta for good. It is tried again after a pause.
+    Refused {
+        /// The peer.
+        peer: PeerId,
+        /// Its reason.
+        why: Refusal,
+    },
+    /// A peer sent a delta that this replica refused for good; see the error of
+    /// [`handle`](super::Replica::handle).
+    Rejected {
+        /// The peer.
+        peer: PeerId,
+        /// The reason that it was given.
+        why: Refusal,
+    },
+    /// A message for a peer would be longer than the peer accepts, and was not sent: the version
+    /// vector itself is too long.
+    TooLong {
+        /// The peer.
+        peer: PeerId,
+        /// The length of the message.
+        bytes: usize,
+    },
+    /// So many events were not polled in time and are lost. Confirmations are never among them.
+    EventsLost(u64),
+}
+
+/// Why a delta was refused for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// It goes beyond the receiver's limits.
+    TooBig,
+    /// It cannot be read.
+    BadBytes,
+    /// It holds events under the receiver's id that the receiver has not written.
+    Forked,
+}
+
+/// Events that wait, bounded.
+#[derive(Debug)]
+pub(super) struct Events {
+    waiting: VecDeque<Event>,
+    /// Bounded by the number of tickets.
+    settled: VecDeque<Event>,
+    lost: u64,
+    limit: usize,
+}
+
+impl Events {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { waiting: VecDeque::new(), settled: VecDeque::new(), lost: 0, limit }
+    }
+
+    pub(super) fn push(&mut self, event: Event) {
+        if self.waiting.len() < self.limit {
+            self.waiting.push_back(event);
+        } else {
+            self.lost += 1;
+        }
+    }
+
+    /// An event that must not be lost, and of which a ticket keeps a place.
+    pub(super) fn settle(&mut self, event: Event) {
+        self.settled.push_back(event);
+    }
+
+    pub(super) fn settled(&self) -> usize {
+        self.settled.len()
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Event> {
+        let next = self.settled.pop_front().or_else(|| self.waiting.pop_front());
+        // What was lost came after all that is still there.
+        next.or_else(|| (self.lost > 0).then(|| Event::EventsLost(core::mem::take(&mut self.lost))))
+    }
+}

@@ -1,0 +1,74 @@
+//! Keeping the values of a group of replicas the same: a protocol without I/O.
+//!
+//! A [`Replica`] holds a value (any [`DeltaCrdt`](crate::DeltaCrdt)), its writer, and what it knows of its peers. Four
+//! messages do everything; their bytes are in `codec/FORMAT.md`.
+//!
+//! | message | says | answer |
+//! |---|---|---|
+//! | `Have` | what I have seen | who has more sends a delta; who has less sends its own `Have`; equal: silence |
+//! | `Delta` | what you lack, in parts if it is large | one `Have`, or a `Nack` |
+//! | `Nack` | why a delta was not taken in, or which parts are missing | a delta or parts, if that helps |
+//! | `Audit` | the hash of my state | none, or the other hash: then both know that they diverged |
+//!
+//! ```
+//! use dotted::replication::{Config, PeerId, Replica};
+//! use dotted::{OrSet, Writer};
+//!
+//! let (a, b) = (PeerId::from_seed(1), PeerId::from_seed(2)); // as the transport knows them
+//! let store = "6f1c1f7a-5b0c-4c60-9b0e-2b8f4a3f9d11".parse()?;
+//! let mut here: Replica<OrSet<String>> = Replica::new(OrSet::new(), Writer::new(), Config::new(a, store, 7));
+//! let mut there: Replica<OrSet<String>> = Replica::new(OrSet::new(), Writer::new(), Config::new(b, store, 8));
+//! here.join(b)?;
+//! there.join(a)?;
+//! here.update(|set, writer| set.insert(writer, "milk".to_string()))?;
+//!
+//! // A network that loses nothing, and a clock that advances by ten milliseconds.
+//! for now in (0..1000).step_by(10) {
+//!     here.tick(now);
+//!     there.tick(now);
+//!     while let Some(message) = here.poll_transmit() {
+//!         there.handle(a, &message.bytes, now)?;
+//!     }
+//!     while let Some(message) = there.poll_transmit() {
+//!         here.handle(b, &message.bytes, now)?;
+//!     }
+//! }
+//! assert!(there.value().contains("milk") && here.is_in_sync_with(b));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! What is promised, whatever messages are lost, doubled, late or reordered:
+//!
+//! * A value changes by whole deltas only, and by local writes.
+//! * What is known of a peer advances on evidence only, and is replaced, downwards too, by what the peer says:
+//!   it may have been restored from a backup.
+//! * No message is needed twice, and none is waited for for ever. A converged group sends nothing but heartbeats.
+//! * Nothing grows without a limit: see [`Bounds`].
+//! * With durable storage nothing leaves before it is durable.
+
+mod budget;
+mod config;
+mod confirmations;
+mod error;
+mod event;
+mod membership;
+mod message;
+mod parts;
+mod peer;
+mod peer_id;
+mod random;
+mod receive;
+mod replica;
+mod schedule;
+mod topology;
+mod transmit;
+mod watches;
+
+pub use config::{Bounds, Config, Timing};
+pub use confirmations::{Level, Ticket};
+pub use error::{Forked, JoinError, ReplicaError, TooManyTickets};
+pub use event::{Event, Refusal};
+pub use peer_id::PeerId;
+pub use replica::Replica;
+pub use topology::Topology;
+pub use transmit::Transmit;

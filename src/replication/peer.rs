@@ -1,0 +1,127 @@
+use super::Bounds;
+use super::budget::Budget;
+use super::message::{Nack, Why};
+use super::parts::{Pinned, Stagings};
+use crate::causality::VersionVector;
+
+/// Whether a `Have` is to be sent, and of which kind. The greater one stands for both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) enum Say {
+    #[default]
+    Nothing,
+    /// What I have.
+    Have,
+    /// The same, and I want an answer.
+    Ask,
+}
+
+/// What a replica knows of one peer, and has to send to it. Messages are made when they are polled, so
+/// they are never out of date and never queue up.
+#[derive(Debug)]
+pub(super) struct Peer {
+    /// A member that left counts no more, and nobody turns to it. It is still answered.
+    pub(super) away: bool,
+    /// What it has, on evidence. Nothing known: not heard yet, or silent for too long.
+    pub(super) known: Option<VersionVector>,
+    /// The longest message that it accepts.
+    pub(super) max_bytes: usize,
+
+    pub(super) say: Say,
+    pub(super) nack: Option<Nack>,
+    pub(super) audit: bool,
+    /// The one delta that is on its way to it.
+    pub(super) pinned: Option<Pinned>,
+    /// To be acknowledged once it is durable here.
+    pub(super) owes: Option<VersionVector>,
+    /// What it was told last that this replica has.
+    pub(super) told: Option<VersionVector>,
+    /// It has more than this replica, which waits for it.
+    pub(super) waits: bool,
+
+    pub(super) staged: Stagings,
+
+    /// When to see whether it lacks something.
+    pub(super) push_at: Option<u64>,
+    /// When to say what has been seen of others.
+    pub(super) news_at: Option<u64>,
+    /// When to try again.
+    pub(super) retry_at: Option<u64>,
+    pub(super) attempts: u32,
+    /// It refused a delta: none before.
+    pub(super) paused_until: u64,
+    pub(super) refusals: u32,
+
+    pub(super) bad: Budget,
+    pub(super) work: Budget,
+    /// The version at which it was found to differ.
+    pub(super) diverged: Option<VersionVector>,
+    pub(super) forked: bool,
+}
+
+impl Peer {
+    /// Until a peer has said what it accepts.
+    const MAX_BYTES_UNTOLD: usize = 64 << 10;
+
+    pub(super) fn new(bounds: &Bounds) -> Self {
+        Self {
+            away: false,
+            known: None,
+            max_bytes: Self::MAX_BYTES_UNTOLD.min(bounds.message_bytes),
+            say: Say::Nothing,
+            nack: None,
+            audit: false,
+            pinned: None,
+            owes: None,
+            told: None,
+            waits: false,
+            staged: Stagings::default(),
+            push_at: None,
+            news_at: None,
+            retry_at: None,
+            attempts: 0,
+            paused_until: 0,
+            refusals: 0,
+            bad: Budget::new(bounds.bad_burst, bounds.bad_per_second),
+            work: Budget::new(bounds.work_burst, bounds.work_per_second),
+            diverged: None,
+            forked: false,
+        }
+    }
+
+    pub(super) fn say(&mut self, what: Say) {
+        self.say = self.say.max(what);
+    }
+
+    /// One refusal is enough: whatever else was wrong comes up again. The version is filled in when it leaves.
+    pub(super) fn refuse(&mut self, why: Why, id: u64) {
+        self.nack = Some(Nack { version: VersionVector::new(), why, id, missing: alloc::vec::Vec::new() });
+    }
+
+    /// There is a sign that things go on.
+    pub(super) fn progress(&mut self) {
+        if self.attempts > 0 {
+            // The next attempt need not wait as long as the last one did.
+            self.attempts = 0;
+            self.retry_at = None;
+        }
+    }
+
+    /// What it lacks, given what is known of it.
+    pub(super) fn lacks(&self, version: &VersionVector) -> bool {
+        self.known.as_ref().is_some_and(|known| !version.is_within(known))
+    }
+
+    pub(super) fn forget_exchange(&mut self) {
+        self.pinned = None;
+        self.owes = None;
+        self.waits = false;
+        self.nack = None;
+        self.say = Say::Nothing;
+        self.audit = false;
+        self.staged.clear();
+        self.push_at = None;
+        self.news_at = None;
+        self.retry_at = None;
+        self.attempts = 0;
+    }
+}

@@ -1,0 +1,342 @@
+//! What arrives.
+
+use alloc::vec::Vec;
+
+use super::message::{Audit, HASH_SCHEME, Have, Message, Nack, Part, Why};
+use super::parts::Staged;
+use super::peer::Say;
+use super::{Event, PeerId, Refusal, Replica, ReplicaError};
+use crate::DeltaCrdt;
+use crate::causality::{Dot, VersionVector};
+use crate::codec::DecodeError;
+use crate::kernel::ApplyError;
+
+impl<C: DeltaCrdt> Replica<C> {
+    /// Takes in a message of `from`, for whom the transport vouches.
+    ///
+    /// Loss, duplication and reordering are normal. A message that does not fit any more is answered or
+    /// passed over, and is no error. Costs what the message holds; a delta that `from` asks for by it is made here.
+    ///
+    /// # Errors
+    /// [`ReplicaError`], naming the peer. The value is as it was before.
+    pub fn handle(&mut self, from: PeerId, bytes: &[u8], now: u64) -> Result<(), ReplicaError> {
+        self.advance(now);
+        let now = self.now;
+        let Some(peer) = self.members.get_mut(from) else {
+            let retired = self.members.is_retired(from);
+            return Err(if retired {
+                ReplicaError::Retired { peer: from }
+            } else {
+                ReplicaError::NotMember { peer: from }
+            });
+        };
+        if peer.bad.is_empty(now) {
+            return Err(ReplicaError::Muted { peer: from });
+        }
+        let result = self.receive(from, bytes);
+        if result.is_err()
+            && let Some(peer) = self.members.get_mut(from)
+        {
+            peer.bad.take(now);
+        }
+        self.settle();
+        result
+    }
+
+    fn receive(&mut self, from: PeerId, bytes: &[u8]) -> Result<(), ReplicaError> {
+        let bounds = &self.config.bounds;
+        if bytes.len() > bounds.message_bytes {
+            return Err(ReplicaError::TooLong { peer: from, bytes: bytes.len() });
+        }
+        let limits = bounds.decode.clone().with_bytes(bounds.message_bytes);
+        let (store, message) =
+            Message::decode(bytes, &limits).map_err(|error| ReplicaError::Malformed { peer: from, error })?;
+        if store != self.config.store {
+            return Err(ReplicaError::WrongStore { peer: from });
+        }
+        match message {
+            Message::Have(have) => self.on_have(from, have),
+            Message::Part(part) => self.on_part(from, part),
+            Message::Nack(nack) => self.on_nack(from, &nack),
+            Message::Audit(audit) => self.on_audit(from, audit),
+        }
+    }
+
+    fn on_have(&mut self, from: PeerId, have: Have) -> Result<(), ReplicaError> {
+        self.check_fork(from, &have.version, 0)?;
+        let max_bytes = have.max_bytes.min(self.config.bounds.message_bytes);
+        if let Some(peer) = self.members.get_mut(from) {
+            peer.max_bytes = max_bytes;
+            let lost = |delta: &VersionVector| !delta.is_within(&have.version);
+            // It accepts less than before; or it starts again, without what the delta builds on.
+            if peer
+                .pinned
+                .as_ref()
+                .is_some_and(|pinned| pinned.message_bytes() > max_bytes || (have.answer && lost(&pinned.delta.base)))
+            {
+                peer.pinned = None;
+            }
+        }
+        self.hear_watches(from, &have);
+        self.compare(from, have.version, have.answer);
+        Ok(())
+    }
+
+    /// A peer has said what it has: whoever has more sends it.
+    fn compare(&mut self, from: PeerId, version: VersionVector, answer: bool) {
+        let acknowledged = self.learn(from, version);
+        let published = self.published().into_owned();
+        let push_at = self.now.saturating_add(self.config.timing.debounce);
+        let Some(peer) = self.members.get_mut(from) else { return };
+        let ahead = peer.lacks(self.value.version());
+        if peer.waits && (answer || peer.told.as_ref() != Some(&published)) {
+            peer.say(Say::Have);
+        }
+        if ahead && acknowledged {
+            // It keeps up; what was written meanwhile is gathered as usual.
+            peer.push_at.get_or_insert(push_at);
+        } else if ahead {
+            self.serve(from, true);
+        }
+        let Some(peer) = self.members.get_mut(from) else { return };
+        if answer && peer.pinned.is_none() {
+            peer.say(Say::Have);
+        }
+        self.rearm(from);
+    }
+
+    /// What a peer has replaces what it was known to have, also if it is less. Says whether a delta that
+    /// was on its way has arrived.
+    fn learn(&mut self, from: PeerId, version: VersionVector) -> bool {
+        let mut news = Vec::new();
+        self.watches.credit_all(from, &version, &mut news);
+        self.confirmations.credit(from, &version);
+        self.tell_news(news);
+        let Some(peer) = self.members.get_mut(from) else { return false };
+        let mut acknowledged = false;
+        if let Some(pinned) = &peer.pinned {
+            acknowledged = pinned.delta.upto.is_within(&version);
+            // A large one is not given up for a message that may be an old one: the peer will say.
+            if acknowledged || (pinned.is_single() && !pinned.delta.base.is_within(&version)) {
+                peer.pinned = None;
+            }
+        }
+        if acknowledged {
+            peer.progress();
+            peer.refusals = 0;
+        }
+        if peer.known.is_none() {
+            peer.progress();
+        }
+        peer.waits = !version.is_within(self.value.version());
+        peer.known = Some(version);
+        acknowledged
+    }
+
+    /// The confirmations that others wait for, and what they say of others.
+    fn hear_watches(&mut self, from: PeerId, have: &Have) {
+        let until = self.now.saturating_add(self.config.timing.watch);
+        let mut news = Vec::new();
+        for &(origin, branch, round) in &have.watches {
+            if origin == self.config.me || self.members.get(origin).is_none() {
+                continue;
+            }
+            let watch = (origin, branch, round);
+            if self.watches.hear(watch, from, until, self.config.bounds.watches) {
+                for (id, peer) in self.members.all() {
+                    let counter = peer.known.as_ref().map_or(0, |known| known.get(&branch));
+                    self.watches.credit(id, &branch, counter, &mut news);
+                }
+                // Outwards, and an answer back.
+                news.extend(self.members.targets());
+                news.push(from);
+            }
+        }
+        for (branch, member, counter) in &have.seen {
+            if *member != self.config.me && self.members.get(*member).is_some() {
+                self.confirmations.credit_branch(*member, branch, *counter);
+                self.watches.credit(*member, branch, *counter, &mut news);
+            }
+        }
+        self.tell_news(news);
+    }
+
+    fn on_part(&mut self, from: PeerId, part: Part) -> Result<(), ReplicaError> {
+        let (now, id) = (self.now, part.id);
+        let (timing, bounds) = (&self.config.timing, &self.config.bounds);
+        let Some(peer) = self.members.get_mut(from) else { return Ok(()) };
+        match peer.staged.add(part, now, timing.retry, bounds.stagings, bounds.decode.bytes) {
+            Staged::Waiting => Ok(()),
+            Staged::Known => {
+                self.acknowledge(from);
+                Ok(())
+            }
+            Staged::Missing(missing) => {
+                // The version is filled in when it leaves.
+                peer.nack = Some(Nack { version: VersionVector::new(), why: Why::Parts, id, missing });
+                Ok(())
+            }
+            Staged::TooBig => Err(self.reject(from, id, Refusal::TooBig, DecodeError::TooLarge("bytes"))),
+            Staged::Broken => Err(self.reject(from, id, Refusal::BadBytes, DecodeError::Checksum)),
+            Staged::Complete(bytes) => self.take_in(from, id, &bytes),
+        }
+    }
+
+    fn take_in(&mut self, from: PeerId, id: u64, bytes: &[u8]) -> Result<(), ReplicaError> {
+        let delta = C::decode_delta(bytes, &self.config.bounds.decode).map_err(|error| {
+            let too_big = matches!(error, DecodeError::TooLarge(_));
+            self.reject(from, id, if too_big { Refusal::TooBig } else { Refusal::BadBytes }, error)
+        })?;
+        let mut upto = C::delta_upto(&delta).clone();
+        self.check_fork(from, &upto, id)?;
+        let before = self.published().into_owned();
+        match self.value.apply(delta) {
+            Ok(applied) => {
+                if let Some(peer) = self.members.get_mut(from) {
+                    peer.staged.remember(id);
+                    // What it sends it has.
+                    if let Some(known) = &peer.known {
+                        upto.join(known);
+                    }
+                }
+                self.learn(from, upto);
+                self.acknowledge(from);
+                if applied.changed() {
+                    self.events.push(Event::Changed { from, applied });
+                    self.tell_own_news(&before);
+                    self.spread(Some(from));
+                }
+                let push_at = self.now.saturating_add(self.config.timing.debounce);
+                let is_target = self.members.is_target(from);
+                if let Some(peer) = self.members.get_mut(from) {
+                    peer.progress();
+                    if is_target && peer.lacks(self.value.version()) {
+                        peer.push_at.get_or_insert(push_at);
+                    }
+                }
+                self.rearm(from);
+                Ok(())
+            }
+            Err(error @ (ApplyError::Gap { .. } | ApplyError::Floor { .. })) => {
+                let why = if matches!(error, ApplyError::Gap { .. }) { Why::Gap } else { Why::Floor };
+                if let Some(peer) = self.members.get_mut(from) {
+                    peer.refuse(why, id);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                _ = self.reject(from, id, Refusal::TooBig, DecodeError::TooLarge("keys"));
+                Err(ReplicaError::NoRoom { peer: from, error })
+            }
+        }
+    }
+
+    /// One answer to each delta that was taken in, as soon as that is durable.
+    fn acknowledge(&mut self, from: PeerId) {
+        let version = self.value.version().clone();
+        let durable = version.is_within(&self.published());
+        if let Some(peer) = self.members.get_mut(from) {
+            if durable {
+                peer.say(Say::Have);
+            } else {
+                peer.owes = Some(version);
+            }
+        }
+    }
+
+    /// Refuses a delta for good.
+    fn reject(&mut self, from: PeerId, id: u64, why: Refusal, error: DecodeError) -> ReplicaError {
+        if let Some(peer) = self.members.get_mut(from) {
+            peer.refuse(Why::Refused(why), id);
+        }
+        self.events.push(Event::Rejected { peer: from, why });
+        ReplicaError::BadDelta { peer: from, error }
+    }
+
+    fn on_nack(&mut self, from: PeerId, nack: &Nack) -> Result<(), ReplicaError> {
+        self.check_fork(from, &nack.version, 0)?;
+        self.learn(from, nack.version.clone());
+        let (now, timing) = (self.now, &self.config.timing);
+        let Some(peer) = self.members.get_mut(from) else { return Ok(()) };
+        let about_pinned = peer.pinned.as_ref().is_some_and(|pinned| pinned.delta.id == nack.id);
+        match nack.why {
+            Why::Parts if about_pinned => {
+                if let Some(pinned) = peer.pinned.as_mut().filter(|_| peer.work.take(now)) {
+                    pinned.send_again(&nack.missing);
+                    peer.progress();
+                }
+            }
+            Why::Gap | Why::Floor if about_pinned => {
+                peer.pinned = None;
+                self.serve(from, true);
+            }
+            // About a delta that is not on its way any more: the version says what is missing.
+            Why::Parts | Why::Gap | Why::Floor => self.serve(from, true),
+            Why::Refused(why) if about_pinned || why == Refusal::Forked => {
+                peer.pinned = None;
+                let pause = timing.back_off.saturating_mul(1 << peer.refusals.min(6));
+                if peer.paused_until <= now {
+                    peer.refusals += 1;
+                    peer.paused_until = now.saturating_add(pause);
+                    self.events.push(Event::Refused { peer: from, why });
+                }
+            }
+            Why::Refused(_) => {}
+        }
+        self.rearm(from);
+        Ok(())
+    }
+
+    fn on_audit(&mut self, from: PeerId, audit: Audit) -> Result<(), ReplicaError> {
+        self.check_fork(from, &audit.version, 0)?;
+        let same = audit.version == *self.value.version();
+        if same && audit.scheme == HASH_SCHEME && self.state_hash() != audit.hash {
+            let published = *self.published() == audit.version;
+            if let Some(peer) = self.members.get_mut(from)
+                && peer.diverged.as_ref() != Some(&audit.version)
+            {
+                peer.diverged = Some(audit.version.clone());
+                // So that it learns of it, too.
+                peer.audit = published;
+                self.events.push(Event::Diverged { peer: from, version: audit.version.clone() });
+            }
+        }
+        self.compare(from, audit.version, false);
+        Ok(())
+    }
+
+    /// The hash of the state, computed once per version.
+    pub(super) fn state_hash(&mut self) -> u64 {
+        let version = self.value.version();
+        match &self.hash {
+            Some((of, hash)) if of == version => *hash,
+            _ => {
+                let hash = self.value.state_hash();
+                self.hash = Some((version.clone(), hash));
+                hash
+            }
+        }
+    }
+
+    /// Whether somebody has seen more of this writer's branches than it has issued.
+    fn check_fork(&mut self, from: PeerId, version: &VersionVector, id: u64) -> Result<(), ReplicaError> {
+        let Some(dot) = self.fork_in(version) else { return Ok(()) };
+        self.forked.get_or_insert(dot);
+        if let Some(peer) = self.members.get_mut(from) {
+            peer.refuse(Why::Refused(Refusal::Forked), id);
+            if !peer.forked {
+                peer.forked = true;
+                self.events.push(Event::Forked { peer: from, dot });
+            }
+        }
+        Err(ReplicaError::Forked { peer: from, dot })
+    }
+
+    /// An event of this writer that it has not issued.
+    fn fork_in(&self, version: &VersionVector) -> Option<Dot> {
+        let slots =
+            (0..version.slots() as u32).filter(|&slot| version.uuid_bytes(slot) == self.writer.uuid().as_bytes());
+        let ahead = |&slot: &u32| version.at(slot) > self.writer.last(version.branch(slot));
+        slots.filter(ahead).min_by_key(|&slot| version.branch(slot)).map(|slot| version.dot(slot, version.at(slot)))
+    }
+}

@@ -1,0 +1,351 @@
+use alloc::borrow::Cow;
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use super::confirmations::{Confirmations, Group};
+use super::event::Events;
+use super::membership::Membership;
+use super::parts::Encoded;
+use super::peer::Say;
+use super::random::Random;
+use super::watches::Watches;
+use super::{Config, Event, Forked, JoinError, Level, PeerId, Ticket, TooManyTickets, Topology};
+use crate::DeltaCrdt;
+use crate::causality::{Dot, VersionVector, Writer};
+
+/// One member of a group that keeps a value in common: the value, its writer, and what the others have.
+///
+/// It does no I/O and has no clock. Whoever drives it hands in what arrives ([`handle`](Replica::handle)) and the
+/// time ([`tick`](Replica::tick)), and after each call fetches what is to be sent
+/// ([`poll_transmit`](Replica::poll_transmit)), what happened ([`poll_event`](Replica::poll_event)) and
+/// when to call [`tick`](Replica::tick) next ([`poll_timeout`](Replica::poll_timeout)). Calls that
+/// come too early, too late or twice do no harm. The same calls give the same bytes.
+///
+/// Times are milliseconds on a clock of the caller's choice that starts anywhere; a time before the
+/// latest one counts as the latest one.
+pub struct Replica<C: DeltaCrdt> {
+    pub(super) value: C,
+    pub(super) writer: Writer,
+    pub(super) config: Config,
+    pub(super) now: u64,
+    pub(super) random: Random,
+    pub(super) members: Membership,
+    /// What is durable here. Not used unless the configuration says `durable`.
+    pub(super) durable: VersionVector,
+    pub(super) forked: Option<Dot>,
+    pub(super) events: Events,
+    pub(super) confirmations: Confirmations,
+    pub(super) watches: Watches,
+    /// The number of the round in which others are asked for confirmations.
+    pub(super) round: u64,
+    /// There are local changes that were not scheduled yet: `update` is not told the time.
+    pub(super) dirty: bool,
+    /// In how many more rounds to pass on what is new to peers chosen at random, and when.
+    pub(super) rumors: u32,
+    pub(super) rumor_at: Option<u64>,
+    pub(super) beat_at: Option<u64>,
+    pub(super) beats: u32,
+    pub(super) beaten: Option<PeerId>,
+    /// The delta that was encoded last.
+    pub(super) encoded: Option<Encoded>,
+    pub(super) hash: Option<(VersionVector, u64)>,
+    /// Who was sent something last.
+    pub(super) sent: Option<PeerId>,
+}
+
+impl<C: DeltaCrdt> Replica<C> {
+    /// A replica that keeps `value` and writes with `writer`.
+    ///
+    /// With durable storage, `value` must be durable already (it was loaded, or saved just now) and so must be the
+    /// writer's record. Without, the writer must be a new one.
+    #[must_use]
+    pub fn new(value: C, writer: Writer, config: Config) -> Self {
+        let bounds = config.bounds.clone();
+        let config = config.with_bounds(bounds);
+        Self {
+            durable: value.version().clone(),
+            value,
+            writer,
+            now: 0,
+            random: Random::new(config.seed),
+            members: Membership::new(config.me, config.topology.clone()),
+            forked: None,
+            events: Events::new(config.bounds.events),
+            confirmations: Confirmations::default(),
+            watches: Watches::default(),
+            round: 0,
+            dirty: false,
+            rumors: 0,
+            rumor_at: None,
+            beat_at: None,
+            beats: 0,
+            beaten: None,
+            encoded: None,
+            hash: None,
+            sent: None,
+            config,
+        }
+    }
+
+    /// The value.
+    #[must_use]
+    pub const fn value(&self) -> &C {
+        &self.value
+    }
+
+    /// The writer.
+    #[must_use]
+    pub const fn writer(&self) -> &Writer {
+        &self.writer
+    }
+
+    /// The configuration. Its topology is the one at the start.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// This replica's own name.
+    #[must_use]
+    pub const fn me(&self) -> PeerId {
+        self.config.me
+    }
+
+    /// The members, without this replica and without those that are away, in the order of their ids.
+    #[must_use]
+    pub fn members(&self) -> &[PeerId] {
+        self.members.active()
+    }
+
+    /// The members with whom this replica keeps up by itself.
+    #[must_use]
+    pub fn targets(&self) -> &[PeerId] {
+        self.members.targets()
+    }
+
+    /// The topology.
+    #[must_use]
+    pub const fn topology(&self) -> &Topology {
+        &self.members.topology
+    }
+
+    /// What a peer has, as far as it was heard; `None` before that, and after long silence.
+    #[must_use]
+    pub fn known_of(&self, peer: PeerId) -> Option<&VersionVector> {
+        self.members.get(peer)?.known.as_ref()
+    }
+
+    /// Whether a peer is known to have the same as this replica.
+    #[must_use]
+    pub fn is_in_sync_with(&self, peer: PeerId) -> bool {
+        self.known_of(peer) == Some(self.value.version())
+    }
+
+    /// What this replica says that it has: all, or with durable storage what is durable.
+    #[must_use]
+    pub fn published(&self) -> Cow<'_, VersionVector> {
+        let version = self.value.version();
+        if !self.config.durable || version.is_within(&self.durable) {
+            Cow::Borrowed(version)
+        } else {
+            Cow::Owned(version.meet(&self.durable))
+        }
+    }
+
+    /// The event that somebody else wrote under this replica's id, if there is one.
+    #[must_use]
+    pub const fn forked(&self) -> Option<Dot> {
+        self.forked
+    }
+
+    /// Gives value and writer back.
+    #[must_use]
+    pub fn into_parts(self) -> (C, Writer) {
+        (self.value, self.writer)
+    }
+
+    /// Writes. What is new is pushed after [`Timing::debounce`](super::Timing); call [`tick`](Replica::tick)
+    /// next (as [`poll_timeout`](Replica::poll_timeout) says, too).
+    ///
+    /// Costs what `write` costs, and a comparison of version vectors.
+    ///
+    /// # Errors
+    /// [`Forked`]: somebody else writes under this id. `write` was not called.
+    pub fn update<R>(&mut self, write: impl FnOnce(&mut C, &mut Writer) -> R) -> Result<R, Forked> {
+        if let Some(dot) = self.forked {
+            return Err(Forked { dot });
+        }
+        let before = self.value.version().clone();
+        let result = write(&mut self.value, &mut self.writer);
+        if *self.value.version() != before {
+            self.dirty = true;
+            if !before.is_within(self.value.version()) {
+                self.members.all_mut().for_each(|(_, peer)| peer.staged.forget_complete());
+            }
+            self.tell_own_news(&before);
+            self.settle();
+        }
+        Ok(result)
+    }
+
+    /// Everything up to here is durable, and may leave. Without durable storage this does nothing.
+    pub fn persisted(&mut self, upto: &VersionVector) {
+        if !self.config.durable {
+            return;
+        }
+        let before = self.published().into_owned();
+        self.durable.join(upto);
+        let published = self.published().into_owned();
+        for (_, peer) in self.members.all_mut() {
+            if peer.owes.as_ref().is_some_and(|owed| owed.is_within(&published)) {
+                peer.owes = None;
+                peer.say(Say::Have);
+            }
+        }
+        self.tell_own_news(&before);
+        self.settle();
+    }
+
+    /// Goes on under another writer, after [`Forked`] or whenever it is wanted. Returns the one before.
+    ///
+    /// The new one must never have been used. That does not repair collisions that were made before: an
+    /// [`update`](Replica::update) can do that now, with the state of the peer.
+    pub fn replace_writer(&mut self, writer: Writer) -> Writer {
+        self.forked = None;
+        for (_, peer) in self.members.all_mut() {
+            peer.forked = false;
+        }
+        for peer in self.members.targets().to_vec() {
+            self.greet(peer);
+        }
+        core::mem::replace(&mut self.writer, writer)
+    }
+
+    /// Adds a member, or brings one back that has left. It is served at once. A member already: nothing
+    /// happens.
+    ///
+    /// # Errors
+    /// [`JoinError`]. Nothing has changed then.
+    pub fn join(&mut self, peer: PeerId) -> Result<(), JoinError> {
+        let before = self.members.targets().to_vec();
+        if self.members.join(peer, &self.config.bounds, &mut self.random)? {
+            if matches!(self.members.topology, Topology::Random { .. }) {
+                self.greet(peer);
+            }
+            self.greet_new(&before);
+        }
+        Ok(())
+    }
+
+    /// A member is away for some time, and has said so: nobody turns to it, and it does not count for
+    /// confirmations. It is still answered. Says whether it was there.
+    pub fn leave(&mut self, peer: PeerId) -> bool {
+        let before = self.members.targets().to_vec();
+        let there = self.members.leave(peer, &mut self.random);
+        self.greet_new(&before);
+        self.settle();
+        there
+    }
+
+    /// A member is gone for good: its messages are refused, and its id does not join again. What it wrote
+    /// stays. Says whether that is new.
+    pub fn retire(&mut self, peer: PeerId) -> bool {
+        let before = self.members.targets().to_vec();
+        let there = self.members.retire(peer, &self.config.bounds, &mut self.random);
+        self.watches.forget(peer);
+        self.greet_new(&before);
+        self.settle();
+        there
+    }
+
+    /// Changes with whom this replica keeps up by itself.
+    pub fn set_topology(&mut self, topology: Topology) {
+        let before = self.members.targets().to_vec();
+        self.members.topology = topology;
+        self.members.redraw(&mut self.random);
+        self.greet_new(&before);
+    }
+
+    /// Asks for an event as soon as so many replicas have `dot`, or at the `deadline` one that says who
+    /// is missing. What other members have is learned through others, too, where the topology does not lead to them.
+    ///
+    /// # Errors
+    /// [`TooManyTickets`].
+    pub fn confirm(&mut self, dot: Dot, level: Level, deadline: u64) -> Result<Ticket, TooManyTickets> {
+        if self.confirmations.len() + self.events.settled() >= self.config.bounds.tickets {
+            return Err(TooManyTickets);
+        }
+        let has = |known: &VersionVector| known.contains(&dot);
+        let by: BTreeSet<PeerId> =
+            self.members.all().filter(|(_, peer)| peer.known.as_ref().is_some_and(has)).map(|(id, _)| id).collect();
+        let ticket = self.confirmations.add(dot, level, deadline, by);
+        if level != Level::Local && self.confirmations.ask_at.is_none() {
+            // Where everybody is a neighbour their acknowledgements say it all.
+            let wait = if self.members.active() == self.members.targets() { self.config.timing.retry } else { 0 };
+            self.confirmations.ask_at = Some(self.now.saturating_add(wait));
+        }
+        self.settle();
+        Ok(ticket)
+    }
+
+    /// What happened since, oldest first; settled confirmations before everything else.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop()
+    }
+
+    pub(super) fn advance(&mut self, now: u64) {
+        self.now = self.now.max(now);
+    }
+
+    /// Settles confirmations.
+    pub(super) fn settle(&mut self) {
+        if self.confirmations.len() == 0 {
+            return;
+        }
+        let published = self.published().into_owned();
+        let group = Group { me: self.config.me, others: self.members.active(), version: &published };
+        let events = &mut self.events;
+        self.confirmations.settle(&group, self.now, |event| events.settle(event));
+    }
+
+    /// This replica has more now: some wait for that.
+    pub(super) fn tell_own_news(&mut self, before: &VersionVector) {
+        let news = self.watches.own_news(before, &self.published());
+        self.tell_news(news);
+    }
+
+    pub(super) fn tell_news(&mut self, to: Vec<PeerId>) {
+        let at = self.now.saturating_add(self.config.timing.debounce);
+        for peer in to {
+            if let Some(peer) = self.members.get_mut(peer) {
+                peer.news_at = Some(peer.news_at.map_or(at, |before| before.min(at)));
+            }
+        }
+    }
+
+    fn greet_new(&mut self, before: &[PeerId]) {
+        if matches!(self.members.topology, Topology::Random { .. }) {
+            return;
+        }
+        for peer in self.members.targets().to_vec() {
+            if before.binary_search(&peer).is_err() {
+                self.greet(peer);
+            }
+        }
+    }
+
+    fn greet(&mut self, id: PeerId) {
+        if let Some(peer) = self.members.get_mut(id) {
+            peer.attempts = 0;
+            peer.say(Say::Ask);
+        }
+    }
+}
+
+impl<C: DeltaCrdt + core::fmt::Debug> core::fmt::Debug for Replica<C> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let mut replica = f.debug_struct("Replica");
+        replica.field("me", &self.config.me).field("value", &self.value).field("writer", &self.writer);
+        replica.field("members", &self.members.active()).finish_non_exhaustive()
+    }
+}

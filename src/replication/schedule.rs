@@ -1,0 +1,272 @@
+//! What happens in time: pushes, retries, rumors, heartbeats, deadlines.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use super::message::{Nack, Why};
+use super::parts::{Encoded, Pinned};
+use super::peer::Say;
+use super::topology::choose;
+use super::{PeerId, Replica, Topology};
+use crate::DeltaCrdt;
+use crate::causality::VersionVector;
+
+impl<C: DeltaCrdt> Replica<C> {
+    /// It is `now`: does what is due. Calling it early or often does no harm.
+    pub fn tick(&mut self, now: u64) {
+        self.advance(now);
+        let now = self.now;
+        if core::mem::take(&mut self.dirty) {
+            self.spread(None);
+        }
+        for id in self.members.ids() {
+            self.tick_peer(id);
+        }
+        if self.rumor_at.is_some_and(|at| at <= now) {
+            self.rumor();
+        }
+        match self.beat_at {
+            None => self.beat_at = Some(now.saturating_add(self.random.around(self.config.timing.heartbeat))),
+            Some(at) if at <= now => self.beat(),
+            Some(_) => {}
+        }
+        self.watches.expire(now);
+        self.settle();
+        if self.confirmations.ask_at.is_some_and(|at| at <= now) {
+            self.ask_for_confirmations();
+        }
+    }
+
+    /// When to call [`tick`](Replica::tick) next, if nothing arrives before; never far off, as there
+    /// are heartbeats. What is past is due.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<u64> {
+        let peers = self.members.all().flat_map(|(_, peer)| {
+            [peer.push_at, peer.news_at, peer.retry_at, peer.staged.next_ask()].into_iter().flatten()
+        });
+        let dirty = self.dirty.then_some(self.now);
+        let beat = Some(self.beat_at.unwrap_or(self.now));
+        let own = [dirty, beat, self.rumor_at, self.confirmations.ask_at, self.confirmations.next_deadline()];
+        peers.chain(own.into_iter().flatten()).min()
+    }
+
+    fn tick_peer(&mut self, id: PeerId) {
+        let (now, timing) = (self.now, &self.config.timing);
+        let Some(peer) = self.members.get_mut(id) else { return };
+        if peer.news_at.is_some_and(|at| at <= now) {
+            peer.news_at = None;
+            peer.say(Say::Have);
+        }
+        let due = peer.staged.due(now, timing.retry, timing.staging, self.config.bounds.attempts);
+        if let Some((id, missing)) = due.into_iter().next_back() {
+            // The version is filled in when it leaves.
+            let version = VersionVector::new();
+            peer.nack = Some(Nack { version, why: Why::Parts, id, missing });
+        }
+        let (push, retry) = (peer.push_at, peer.retry_at);
+        if push.is_some_and(|at| at <= now) {
+            peer.push_at = None;
+            self.serve(id, false);
+            self.rearm(id);
+        }
+        if retry.is_some_and(|at| at <= now) {
+            self.retry(id);
+        }
+    }
+
+    /// Something is new here: pushes it, or starts to gossip about it.
+    pub(super) fn spread(&mut self, from: Option<PeerId>) {
+        let at = self.now.saturating_add(self.config.timing.debounce);
+        let epidemic = match self.members.topology {
+            Topology::Random { .. } => true,
+            _ => from.is_some() && self.members.topology.is_epidemic(),
+        };
+        if epidemic {
+            self.rumors = self.members.active().len().max(1).ilog2() + 3;
+            let at = if from.is_none() {
+                at
+            } else {
+                self.now.saturating_add(self.random.around(self.config.timing.gossip))
+            };
+            self.rumor_at.get_or_insert(at);
+            return;
+        }
+        for id in self.members.targets().to_vec() {
+            if Some(id) != from
+                && let Some(peer) = self.members.get_mut(id)
+            {
+                peer.push_at.get_or_insert(at);
+            }
+        }
+    }
+
+    /// Tells some peers what is here, unless they are known to have it. They ask for what they lack.
+    fn rumor(&mut self) {
+        let count = match self.members.topology {
+            Topology::Random { fan_out } => fan_out,
+            _ => 1,
+        };
+        self.members.redraw(&mut self.random);
+        let behind: Vec<PeerId> =
+            self.members.active().iter().copied().filter(|&peer| !self.is_in_sync_with(peer)).collect();
+        for id in choose(&behind, count, &mut self.random) {
+            if let Some(peer) = self.members.get_mut(id) {
+                peer.say(Say::Have);
+            }
+        }
+        self.rumors = self.rumors.saturating_sub(1);
+        let again = self.rumors > 0 && !behind.is_empty();
+        let next = self.now.saturating_add(self.random.around(self.config.timing.gossip));
+        self.rumor_at = again.then_some(next);
+    }
+
+    /// The rare sign of life, which also corrects what is wrongly believed.
+    fn beat(&mut self) {
+        self.beat_at = Some(self.now.saturating_add(self.random.around(self.config.timing.heartbeat)));
+        let chosen = match self.members.topology {
+            Topology::Random { .. } => choose(self.members.active(), 1, &mut self.random).pop(),
+            _ => self.members.target_after(self.beaten),
+        };
+        let Some(id) = chosen else { return };
+        self.beaten = Some(id);
+        self.beats = self.beats.wrapping_add(1);
+        let every = self.config.timing.audit_every;
+        let audit = every > 0
+            && self.beats.is_multiple_of(every)
+            && self.is_in_sync_with(id)
+            && self.value.version().is_within(&self.published());
+        if let Some(peer) = self.members.get_mut(id) {
+            if audit {
+                peer.audit = true;
+            } else {
+                peer.say(Say::Have);
+            }
+        }
+    }
+
+    fn ask_for_confirmations(&mut self) {
+        self.round = self.now.max(self.round + 1);
+        for id in self.members.targets().to_vec() {
+            if let Some(peer) = self.members.get_mut(id) {
+                peer.say(Say::Have);
+            }
+        }
+        let wait = self.backoff(self.confirmations.asked);
+        self.confirmations.asked = self.confirmations.asked.saturating_add(1);
+        self.confirmations.ask_at = Some(self.now.saturating_add(wait));
+    }
+
+    /// How long to wait after so many attempts.
+    fn backoff(&mut self, attempts: u32) -> u64 {
+        let timing = &self.config.timing;
+        let wait = timing.retry.saturating_mul(1 << attempts.min(32)).min(timing.retry_max);
+        self.random.around(wait)
+    }
+
+    /// Makes sure that something happens later where an answer is expected, and nothing where none is.
+    pub(super) fn rearm(&mut self, id: PeerId) {
+        let is_target = self.members.is_target(id);
+        let Some(peer) = self.members.get(id) else { return };
+        let expects = peer.pinned.is_some() || peer.waits || (is_target && peer.known.is_none());
+        let (armed, attempts) = (peer.retry_at.is_some(), peer.attempts);
+        if armed && expects {
+            return;
+        }
+        let at = expects.then(|| self.now.saturating_add(self.backoff(attempts)));
+        if let Some(peer) = self.members.get_mut(id) {
+            peer.retry_at = at;
+        }
+    }
+
+    /// No answer in time.
+    fn retry(&mut self, id: PeerId) {
+        let (is_target, most) = (self.members.is_target(id), self.config.bounds.attempts);
+        let Some(peer) = self.members.get_mut(id) else { return };
+        peer.retry_at = None;
+        peer.waits &= !peer.known.as_ref().is_some_and(|known| known.is_within(self.value.version()));
+        if let Some(pinned) = &mut peer.pinned {
+            // What has not left yet, for the transport is slow or the storage is, cannot be answered.
+            if !pinned.has_unsent() {
+                pinned.probe();
+                peer.attempts += 1;
+                if peer.attempts > most {
+                    // It holds memory for someone who may never come back.
+                    peer.pinned = None;
+                    peer.known = None;
+                    peer.waits = false;
+                    peer.say(Say::Ask);
+                }
+            }
+        } else if peer.known.is_none() {
+            if is_target {
+                peer.attempts = peer.attempts.saturating_add(1);
+                peer.say(Say::Ask);
+            }
+        } else if peer.waits {
+            peer.attempts += 1;
+            if peer.attempts > most {
+                peer.waits = false;
+            } else {
+                peer.say(Say::Have);
+            }
+        }
+        self.rearm(id);
+    }
+
+    /// Puts what a peer lacks on its way, unless something is on its way already.
+    pub(super) fn serve(&mut self, id: PeerId, charged: bool) {
+        let now = self.now;
+        let Some(peer) = self.members.get_mut(id) else { return };
+        if peer.pinned.is_some() || !peer.lacks(self.value.version()) {
+            return;
+        }
+        let wait = if charged && !peer.work.take(now) { peer.work.wait() } else { 0 };
+        let wait = wait.max(peer.paused_until.saturating_sub(now));
+        if wait > 0 {
+            peer.push_at = Some(now.saturating_add(wait));
+            return;
+        }
+        let (known, max_bytes) = (peer.known.clone().unwrap_or_default(), peer.max_bytes);
+        let delta = self.encoded_since(known);
+        if !self.has_room_to_pin(&delta) {
+            let at = now.saturating_add(self.backoff(0));
+            if let Some(peer) = self.members.get_mut(id) {
+                peer.push_at = Some(at);
+            }
+            return;
+        }
+        if let Some(peer) = self.members.get_mut(id) {
+            peer.pinned = Some(Pinned::new(delta, max_bytes));
+            peer.retry_at = None;
+            peer.push_at = None;
+        }
+        self.rearm(id);
+    }
+
+    /// Encoded once for all who lack the same.
+    fn encoded_since(&mut self, known: VersionVector) -> Encoded {
+        let version = self.value.version();
+        match &self.encoded {
+            Some(delta) if delta.known == known && delta.upto == *version => delta.clone(),
+            _ => {
+                let bytes = self.value.encode_delta_since(&known);
+                let delta = Encoded::new(known, version.clone(), bytes);
+                self.encoded = Some(delta.clone());
+                delta
+            }
+        }
+    }
+
+    fn has_room_to_pin(&self, delta: &Encoded) -> bool {
+        let mut counted = BTreeSet::new();
+        let mut bytes = 0;
+        for pinned in self.members.all().filter_map(|(_, peer)| peer.pinned.as_ref()) {
+            if counted.insert(pinned.delta.id) {
+                bytes += pinned.delta.bytes.len();
+            }
+        }
+        counted.is_empty()
+            || counted.contains(&delta.id)
+            || bytes + delta.bytes.len() <= self.config.bounds.pinned_bytes
+    }
+}

@@ -1,0 +1,102 @@
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use super::PeerId;
+use crate::causality::{ReplicaId, VersionVector};
+
+/// The confirmations that others wait for, relayed.
+///
+/// Who waits starts a *round*: it floods outwards to all, and what members have of the branch flows back
+/// along the way on which the round came first. What is lost is repaired by the next round. Nothing of this
+/// is sent unless somebody waits.
+#[derive(Debug, Default)]
+pub(super) struct Watches {
+    list: BTreeMap<(PeerId, ReplicaId), Watch>,
+}
+
+#[derive(Debug)]
+struct Watch {
+    round: u64,
+    /// From whom the round came first.
+    via: PeerId,
+    until: u64,
+    /// What other members have of the branch.
+    seen: BTreeMap<PeerId, u64>,
+}
+
+impl Watches {
+    /// Whether this round is new, so that it is passed on.
+    pub(super) fn hear(
+        &mut self,
+        (origin, branch, round): (PeerId, ReplicaId, u64),
+        via: PeerId,
+        until: u64,
+        limit: usize,
+    ) -> bool {
+        let full = self.list.len() >= limit;
+        match self.list.get_mut(&(origin, branch)) {
+            Some(watch) if watch.round >= round => false,
+            Some(watch) => {
+                (watch.round, watch.via, watch.until) = (round, via, until);
+                true
+            }
+            None if full => false,
+            None => {
+                self.list.insert((origin, branch), Watch { round, via, until, seen: BTreeMap::new() });
+                true
+            }
+        }
+    }
+
+    /// A member has so much of a branch. Lists to whom that is news.
+    pub(super) fn credit(&mut self, member: PeerId, branch: &ReplicaId, counter: u64, news: &mut Vec<PeerId>) {
+        for ((origin, watched), watch) in &mut self.list {
+            if watched == branch && *origin != member && counter > 0 {
+                let known = watch.seen.entry(member).or_default();
+                if counter > *known {
+                    *known = counter;
+                    if watch.via != member {
+                        news.push(watch.via);
+                    }
+                }
+            }
+        }
+    }
+
+    /// As [`credit`](Watches::credit), for all that is watched.
+    pub(super) fn credit_all(&mut self, member: PeerId, version: &VersionVector, news: &mut Vec<PeerId>) {
+        let branches: Vec<ReplicaId> = self.list.keys().map(|&(_, branch)| branch).collect();
+        for branch in branches {
+            self.credit(member, &branch, version.get(&branch), news);
+        }
+    }
+
+    /// Whom to tell that this replica has more of what is watched.
+    pub(super) fn own_news(&self, before: &VersionVector, after: &VersionVector) -> Vec<PeerId> {
+        let grown = self.list.iter().filter(|((_, branch), _)| after.get(branch) > before.get(branch));
+        grown.map(|(_, watch)| watch.via).collect()
+    }
+
+    /// What to say to a peer: the rounds, and what others have.
+    #[expect(clippy::type_complexity)]
+    pub(super) fn tell(&self, to: PeerId) -> (Vec<(PeerId, ReplicaId, u64)>, Vec<(ReplicaId, PeerId, u64)>) {
+        let watches = self.list.iter().filter(|((origin, _), watch)| *origin != to && watch.via != to);
+        let watches = watches.map(|(&(origin, branch), watch)| (origin, branch, watch.round)).collect();
+        let mut seen = BTreeMap::new();
+        for ((_, branch), watch) in self.list.iter().filter(|(_, watch)| watch.via == to) {
+            for (&member, &counter) in watch.seen.iter().filter(|&(&member, _)| member != to) {
+                let most = seen.entry((*branch, member)).or_insert(0);
+                *most = counter.max(*most);
+            }
+        }
+        (watches, seen.into_iter().map(|((branch, member), counter)| (branch, member, counter)).collect())
+    }
+
+    pub(super) fn expire(&mut self, now: u64) {
+        self.list.retain(|_, watch| watch.until > now);
+    }
+
+    pub(super) fn forget(&mut self, peer: PeerId) {
+        self.list.retain(|(origin, _), watch| *origin != peer && watch.via != peer);
+    }
+}

@@ -1,0 +1,228 @@
+//! Loss, old copies, restores, crashes: schedules that a lesser protocol does not survive, or never ends.
+
+use dotted::replication::{Bounds, Event, Refusal, Replica, Topology};
+use dotted::{Limits, Writer};
+
+use crate::net::*;
+
+/// Made anew for each retry, a delta of many parts would never arrive here.
+#[test]
+fn a_large_delta_arrives_in_parts_under_loss_from_a_writing_sender() {
+    for seed in 0..5 {
+        let mut net = Net::group_with(2, seed, |at| config(at).with_bounds(small_messages()));
+        net.fill(0, 0..20_000);
+        net.faults = Faults { loss: 30, twice: 5, late: 2, delay: (5, 60) };
+        let mut element = 1 << 32;
+        let start = net.now;
+        while net.replicas[1].value().len() < 20_000 {
+            net.insert(0, element);
+            element += 1;
+            net.run(25);
+            assert!(net.now < start + 60_000, "seed {seed}");
+        }
+        assert!(net.log.iter().all(|sent| sent.bytes.len() <= 1024));
+        // The parts of the first delta, and not many times as many.
+        let parts = net.count(0, PART);
+        assert!((60..700).contains(&parts), "{parts} parts");
+        net.faults = CALM;
+        net.run_until(60_000, Net::converged);
+    }
+}
+
+#[test]
+fn a_peer_restored_from_a_backup_gets_what_it_lost() {
+    let mut net = Net::group_with(2, 1, |at| config(at).with_timing(no_heartbeat()));
+    net.fill(0, 0..10);
+    net.run(5_000);
+    let backup = net.replicas[1].value().clone();
+    net.fill(0, 10..20);
+    net.remove(0, 3);
+    net.run(5_000);
+    assert!(net.replicas[0].is_in_sync_with(peer(1)));
+    // Another writer, an old state.
+    net.replicas[1] = Replica::new(backup, Writer::from_seed(77), config(1));
+    net.replicas[1].join(peer(0)).unwrap();
+    assert!(net.run_until(5_000, Net::converged) <= 30);
+    net.run(5_000);
+    assert!(net.replicas[0].is_in_sync_with(peer(1)) && net.replicas[1].value().len() == 19);
+}
+
+/// A claim from before the restore arrives after it: a push builds on what is not there any more.
+#[test]
+fn a_gap_is_answered_by_sending_again() {
+    let mut net = Net::group_with(2, 1, |at| config(at).with_timing(no_heartbeat()));
+    net.fill(0, 0..10);
+    net.run(5_000);
+    let backup = net.replicas[1].value().clone();
+    net.fill(0, 10..20);
+    net.run(5_000);
+    let old = net.log.iter().rev().find(|sent| sent.from == 1 && sent.kind() == HAVE).cloned().unwrap();
+    net.replicas[1] = Replica::new(backup, Writer::from_seed(77), config(1).with_timing(no_heartbeat()));
+    net.replicas[1].join(peer(0)).unwrap();
+    while net.replicas[1].poll_transmit().is_some() {}
+    net.inject(net.now, old);
+    net.insert(0, 99);
+    let before = net.log.len();
+    net.run_until(5_000, Net::converged);
+    assert_eq!((net.count(before, NACK), net.count(before, PART)), (1, 2));
+    assert!(net.errors.is_empty());
+}
+
+/// S1: a delta that was made for an empty receiver, which is not empty any more when it arrives.
+#[test]
+fn a_floor_is_answered_by_sending_again() {
+    let mut net = Net::group(3, &Topology::Custom(Vec::new()), 1);
+    net.insert(0, 1);
+    let delta = net.replicas[0].value().delta_since(net.replicas[2].value().version());
+    net.replicas[1].update(|set, _| set.apply(delta).unwrap()).unwrap();
+    net.replicas[0]
+        .update(|set, writer| {
+            set.insert(writer, 2);
+            set.remove(writer, &1);
+            set.compact();
+        })
+        .unwrap();
+    for at in 0..3 {
+        net.replicas[at].set_topology(Topology::FullMesh);
+    }
+    // 2 asks 0, and learns from 1 before the answer is there.
+    while net.replicas[0].poll_transmit().is_some() {}
+    while net.replicas[1].poll_transmit().is_some() {}
+    let ask = std::iter::from_fn(|| net.replicas[2].poll_transmit()).find(|sent| sent.to == peer(0)).unwrap();
+    net.replicas[0].handle(peer(2), &ask.bytes, 0).unwrap();
+    let from_0 = net.replicas[0].poll_transmit().unwrap();
+    assert_eq!(from_0.bytes[5], PART);
+    let delta = net.replicas[1].value().delta_since(net.replicas[2].value().version());
+    net.replicas[2].update(|set, _| set.apply(delta).unwrap()).unwrap();
+    net.replicas[2].handle(peer(0), &from_0.bytes, 0).unwrap();
+    assert!(net.replicas[2].value().contains(&1), "not taken in");
+    let answer = std::iter::from_fn(|| net.replicas[2].poll_transmit()).find(|sent| sent.to == peer(0)).unwrap();
+    assert_eq!(answer.bytes[5], NACK);
+    net.replicas[0].handle(peer(2), &answer.bytes, 0).unwrap();
+    net.run_until(60_000, Net::converged);
+    assert!(net.replicas[2].value().iter().eq([&2]));
+}
+
+#[test]
+fn every_message_may_come_again_much_later() {
+    let mut net = Net::group(4, &Topology::Ring, 1);
+    for round in 0..20u64 {
+        for at in 0..4 {
+            net.insert(at, round * 10 + at as u64);
+            net.remove(at, round * 7 % 50);
+        }
+        net.run(100);
+    }
+    net.run_until(60_000, Net::converged);
+    net.run(10_000);
+    let state = net.replicas[0].value().encode();
+    let version = net.replicas[0].value().version().clone();
+    for (at, sent) in net.log.clone().into_iter().enumerate() {
+        net.inject(net.now + at as u64 * 3, sent);
+    }
+    net.run(60_000);
+    assert!(net.converged() && net.replicas[0].value().version() == &version);
+    assert_eq!(net.replicas[0].value().encode(), state);
+    assert!(net.errors.is_empty(), "{:?}", net.errors.first());
+    let before = net.log.len();
+    net.run(100_000);
+    assert_eq!(net.count(before, PART), 0);
+}
+
+/// Whoever refuses a delta for good gets it again later and later, and says so.
+#[test]
+fn what_is_too_big_is_told_and_tried_again_later_and_later() {
+    let bounds = Bounds { decode: Limits::default().with_bytes(600), ..Bounds::default() };
+    let mut net = Net::group_with(2, 1, |at| if at == 1 { config(1).with_bounds(bounds.clone()) } else { config(0) });
+    net.fill(0, 0..1000);
+    net.run(400_000);
+    assert!(net.replicas[1].value().is_empty());
+    let parts = net.count(0, PART);
+    assert!((3..12).contains(&parts), "{parts}");
+    let refused = Event::Refused { peer: peer(1), why: Refusal::TooBig };
+    assert!(net.take_events(0).contains(&refused));
+    assert!(net.take_events(1).contains(&Event::Rejected { peer: peer(0), why: Refusal::TooBig }));
+    assert!(net.errors.iter().all(|(at, _)| *at == 1));
+}
+
+#[test]
+fn a_slow_transport_holds_nothing_up_and_nothing_piles_up() {
+    let mut net = Net::group(2, &Topology::FullMesh, 1);
+    net.run(1_000);
+    net.down.insert(0);
+    for round in 0..1000 {
+        net.insert(0, round);
+        let now = net.now + round * 50;
+        net.replicas[0].tick(now);
+    }
+    let waiting: Vec<_> = std::iter::from_fn(|| net.replicas[0].poll_transmit()).collect();
+    assert!(waiting.len() <= 2, "{}", waiting.len());
+}
+
+#[test]
+fn events_that_do_not_fit_are_counted() {
+    let bounds = Bounds { events: 3, ..Bounds::default() };
+    let mut net = Net::group_with(2, 1, |at| config(at).with_bounds(bounds.clone()));
+    net.run(1_000);
+    let mut to_1 = Vec::new();
+    for element in 0..10 {
+        net.insert(0, element);
+        let now = net.now + 100 * element;
+        for due in [now, now + 50] {
+            net.replicas[0].tick(due);
+        }
+        while let Some(message) = net.replicas[0].poll_transmit() {
+            to_1.push(message.bytes.clone());
+            net.replicas[1].handle(peer(0), &message.bytes, now).unwrap();
+        }
+        while let Some(message) = net.replicas[1].poll_transmit() {
+            net.replicas[0].handle(peer(1), &message.bytes, now).unwrap();
+        }
+    }
+    let events: Vec<Event> = std::iter::from_fn(|| net.replicas[1].poll_event()).collect();
+    assert_eq!(events.len(), 4);
+    assert_eq!(events[3], Event::EventsLost(7));
+}
+
+/// With durable storage nothing is said, sent or acknowledged that a crash could take back.
+#[test]
+fn nothing_leaves_before_it_is_durable() {
+    let mut net = Net::group_with(2, 1, |at| if at == 0 { config(0).durable() } else { config(1) });
+    net.run(1_000);
+    let before = net.log.len();
+    net.insert(0, 1);
+    net.insert(1, 2);
+    net.run(30_000);
+    assert!(net.replicas[0].value().contains(&2));
+    assert!(net.replicas[1].value().is_empty() || !net.replicas[1].value().contains(&1));
+    assert!(!net.replicas[1].is_in_sync_with(peer(0)), "not acknowledged either");
+    assert!(net.replicas[0].published().is_empty());
+    assert!(net.log[before..].iter().filter(|sent| sent.from == 0).all(|sent| sent.kind() == HAVE));
+
+    // It crashes: what nobody has seen may be written again under the same names.
+    let version = net.replicas[0].value().version().clone();
+    net.replicas[0].persisted(&version);
+    net.run_until(40_000, Net::converged);
+    net.run(1_000);
+    assert!(net.replicas[1].is_in_sync_with(peer(0)));
+}
+
+/// What is durable lags behind one that writes without a pause; deltas leave all the same.
+#[test]
+fn durability_may_lag_behind_for_ever() {
+    let mut net = Net::group_with(2, 1, |at| config(at).durable());
+    let mut lag = std::collections::VecDeque::new();
+    for element in 0..200 {
+        net.insert(0, element);
+        lag.push_back(net.replicas[0].value().version().clone());
+        if lag.len() > 5 {
+            let upto = lag.pop_front().unwrap();
+            net.replicas[0].persisted(&upto);
+        }
+        let upto = net.replicas[1].value().version().clone();
+        net.replicas[1].persisted(&upto);
+        net.run(25);
+        assert!(net.replicas[1].value().version().is_within(&net.replicas[0].published()));
+    }
+    assert!(net.replicas[1].value().len() > 150);
+}

@@ -1,0 +1,172 @@
+//! Members and confirmations.
+
+use dotted::replication::{Bounds, Event, JoinError, Level, ReplicaError, Ticket, TooManyTickets, Topology};
+
+use crate::net::*;
+
+fn settled(net: &mut Net, at: usize, ticket: Ticket) -> Option<Event> {
+    net.take_events(at).into_iter().find(|event| {
+        matches!(event, Event::Confirmed { ticket: of } | Event::Unreachable { ticket: of, .. } if *of == ticket)
+    })
+}
+
+#[test]
+fn confirmations_come_in_every_topology() {
+    for topology in
+        [Topology::FullMesh, Topology::Ring, Topology::Star { hub: peer(0) }, Topology::Random { fan_out: 2 }]
+    {
+        for faults in [CALM, STORM] {
+            let mut net = Net::group(7, &topology, 1);
+            net.faults = faults;
+            net.run(5_000);
+            let dot = net.insert(3, 1);
+            let deadline = net.now + 100_000;
+            let levels = [Level::Local, Level::Count(3), Level::Majority, Level::All];
+            let tickets = levels.map(|level| net.replicas[3].confirm(dot, level, deadline).unwrap());
+            assert_eq!(settled(&mut net, 3, tickets[0]), Some(Event::Confirmed { ticket: tickets[0] }));
+            let start = net.now;
+            let mut came = Vec::new();
+            while came.len() < 3 {
+                net.run(10);
+                came.extend(net.take_events(3).into_iter().filter_map(|event| match event {
+                    Event::Confirmed { ticket } => Some(ticket),
+                    Event::Unreachable { missing, .. } => panic!("{topology:?}: {missing:?}"),
+                    _ => None,
+                }));
+            }
+            assert_eq!(came, tickets[1..], "{topology:?}");
+            assert!((0..7).all(|at| net.replicas[at].value().contains(&1)), "it is true");
+            if faults.loss == 0 {
+                assert!(net.now - start < 4_000, "{topology:?}: {}", net.now - start);
+            }
+            // Nobody asks any more.
+            net.faults = CALM;
+            net.run(120_000);
+            let before = net.log.len();
+            net.run(100_000);
+            assert!(net.log.len() - before <= 7 * 5, "{topology:?}: {}", net.log.len() - before);
+        }
+    }
+}
+
+#[test]
+fn who_cannot_be_reached_is_named() {
+    for topology in [Topology::FullMesh, Topology::Ring, Topology::Star { hub: peer(0) }] {
+        let mut net = Net::group(5, &topology, 1);
+        net.run(5_000);
+        net.down.insert(2);
+        let dot = net.insert(4, 1);
+        let deadline = net.now + 10_000;
+        let all = net.replicas[4].confirm(dot, Level::All, deadline).unwrap();
+        let majority = net.replicas[4].confirm(dot, Level::Majority, deadline).unwrap();
+        net.run(9_000);
+        assert_eq!(settled(&mut net, 4, majority), Some(Event::Confirmed { ticket: majority }));
+        net.run(1_000);
+        let missing = vec![peer(2)];
+        assert_eq!(settled(&mut net, 4, all), Some(Event::Unreachable { ticket: all, missing }), "{topology:?}");
+
+        // Without the one that is away all others are all.
+        for at in [0, 1, 3, 4] {
+            assert!(net.replicas[at].leave(peer(2)) && !net.replicas[at].leave(peer(2)));
+        }
+        let deadline = net.now + 10_000;
+        let all = net.replicas[4].confirm(dot, Level::All, deadline).unwrap();
+        net.run(5_000);
+        assert_eq!(settled(&mut net, 4, all), Some(Event::Confirmed { ticket: all }), "{topology:?}");
+
+        // It comes back, and catches up.
+        net.down.clear();
+        for at in [0, 1, 3, 4] {
+            net.replicas[at].join(peer(2)).unwrap();
+        }
+        net.run_until(60_000, Net::converged);
+    }
+}
+
+#[test]
+fn confirmations_wait_for_durability() {
+    let mut net = Net::group_with(2, 1, |at| config(at).durable());
+    net.run(1_000);
+    let dot = net.insert(0, 1);
+    let local = net.replicas[0].confirm(dot, Level::Local, 1 << 40).unwrap();
+    let all = net.replicas[0].confirm(dot, Level::All, 1 << 40).unwrap();
+    net.run(2_000);
+    assert_eq!(settled(&mut net, 0, local), None);
+    let upto = net.replicas[0].value().version().clone();
+    net.replicas[0].persisted(&upto);
+    assert_eq!(settled(&mut net, 0, local), Some(Event::Confirmed { ticket: local }));
+    net.run_until(20_000, Net::converged);
+    net.run(5_000);
+    assert_eq!(settled(&mut net, 0, all), None, "the other one could still lose it");
+    net.replicas[1].persisted(&upto);
+    net.run(1_000);
+    assert_eq!(settled(&mut net, 0, all), Some(Event::Confirmed { ticket: all }));
+}
+
+#[test]
+fn there_are_only_so_many_tickets() {
+    let bounds = Bounds { tickets: 2, ..Bounds::default() };
+    let mut net = Net::group_with(2, 1, |at| config(at).with_bounds(bounds.clone()));
+    let dot = net.insert(0, 1);
+    let replica = &mut net.replicas[0];
+    replica.confirm(dot, Level::Local, 9).unwrap();
+    replica.confirm(dot, Level::All, 9).unwrap();
+    assert_eq!(replica.confirm(dot, Level::Local, 9), Err(TooManyTickets));
+    assert!(matches!(replica.poll_event(), Some(Event::Confirmed { .. })));
+    replica.confirm(dot, Level::Local, 9).unwrap();
+    // The deadline comes without any message.
+    replica.tick(9);
+    let events: Vec<Event> = std::iter::from_fn(|| replica.poll_event()).collect();
+    assert!(
+        matches!(&events[..], [Event::Confirmed { .. }, Event::Unreachable { missing, .. }] if missing == &[peer(1)])
+    );
+}
+
+#[test]
+fn who_is_retired_or_unknown_is_refused() {
+    let mut net = Net::group(3, &Topology::FullMesh, 1);
+    net.insert(2, 7);
+    net.run(5_000);
+    assert!(net.replicas[0].retire(peer(2)) && !net.replicas[0].retire(peer(2)));
+    assert_eq!(net.replicas[0].members(), [peer(1)]);
+    assert!(net.replicas[0].value().contains(&7), "what it wrote stays");
+    assert_eq!(net.replicas[0].join(peer(2)), Err(JoinError::Retired));
+    assert_eq!(net.replicas[0].join(peer(0)), Err(JoinError::Myself));
+    let before = net.replicas[0].value().encode();
+    net.insert(2, 8);
+    net.run(300);
+    assert!(net.errors.contains(&(0, ReplicaError::Retired { peer: peer(2) })));
+    net.errors.clear();
+    assert_eq!(net.replicas[0].value().encode(), before);
+    let stranger = net.replicas[0].handle(peer(9), b"anything", net.now);
+    assert_eq!(stranger, Err(ReplicaError::NotMember { peer: peer(9) }));
+}
+
+#[test]
+fn there_are_only_so_many_members() {
+    let bounds = Bounds { members: 2, ..Bounds::default() };
+    let mut one = replica(config(0).with_bounds(bounds));
+    for at in 1..3 {
+        one.join(peer(at)).unwrap();
+        one.join(peer(at)).unwrap();
+    }
+    assert_eq!(one.join(peer(3)), Err(JoinError::Full));
+    one.retire(peer(1));
+    one.join(peer(3)).unwrap();
+    for at in 5..50 {
+        one.retire(peer(at));
+    }
+    assert_eq!(one.members(), [peer(2), peer(3)]);
+}
+
+#[test]
+fn a_member_that_is_away_is_still_answered() {
+    let mut net = Net::group(2, &Topology::FullMesh, 1);
+    net.run(1_000);
+    net.replicas[0].leave(peer(1));
+    net.insert(0, 1);
+    net.run(5_000);
+    assert!(net.replicas[1].value().is_empty());
+    net.insert(1, 2);
+    net.run_until(5_000, Net::converged);
+}

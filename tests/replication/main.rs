@@ -1,0 +1,8 @@
+//! The protocol between replicas: each rule has a test of its own.
+
+mod convergence;
+mod faults;
+mod group;
+mod hostile;
+mod identity;
+mod net;
