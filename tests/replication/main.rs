@@ -1,5 +1,6 @@
 //! The protocol between replicas: each rule has a test of its own.
 
+mod chaos;
 mod convergence;
 mod faults;
 mod group;
