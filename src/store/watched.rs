@@ -271,6 +271,18 @@ impl DeltaCrdt for Watched {
         self.store.delta_since(known)
     }
 
+    fn delta_base(delta: &Self::Delta) -> &VersionVector {
+        delta.base()
+    }
+
+    fn delta_upto(delta: &Self::Delta) -> &VersionVector {
+        delta.upto()
+    }
+
+    fn encode_delta_since(&self, known: &VersionVector) -> Vec<u8> {
+        DeltaCrdt::encode_delta_since(&self.store, known)
+    }
+
     fn can_apply(&self, delta: &Self::Delta) -> Result<(), ApplyError> {
         self.store.can_apply(delta)
     }
