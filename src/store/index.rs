@@ -82,7 +82,8 @@ impl NameIndex {
         is: impl Fn(&StoreKey) -> bool,
     ) -> Option<u32> {
         let hash = combined(self.names[number as usize].hash, self.hasher.hash_one(key));
-        self.table.find(hash, |slot| self.links.get(slot).name == number && keys.key(slot).is_some_and(&is))
+        // The table may ask for a slot that is none: the key comes first, for it says so.
+        self.table.find(hash, |slot| keys.key(slot).is_some_and(&is) && self.links.get(slot).name == number)
     }
 
     /// The slots of the keys of a name.
