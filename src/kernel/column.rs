@@ -2,7 +2,7 @@ use alloc::vec::Vec;
 
 /// A growing array that never moves as a whole: segments of 2¹¹ entries.
 ///
-/// Segments grow in steps, so that what is reserved and not used stays below an eighth of the whole;
+/// Segments grow in steps, so that what is reserved and not used stays below a twelfth of the whole;
 /// no single push moves more than one segment.
 #[derive(Clone)]
 pub(crate) struct Column<E> {
@@ -53,7 +53,7 @@ impl<E> Column<E> {
 
     #[cold]
     fn push_grow(&mut self, entry: E) {
-        let step = (self.len() / 8).clamp(4, SEGMENT);
+        let step = (self.len() / 12).clamp(4, SEGMENT);
         match self.segments.last_mut() {
             Some(last) if last.len() < SEGMENT => {
                 last.reserve_exact(step.min(SEGMENT - last.len()));
