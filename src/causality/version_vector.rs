@@ -182,11 +182,17 @@ impl VersionVector {
     /// Whether `self <= other`, in one pass and without allocation where both use the same slots.
     #[must_use]
     pub fn is_within(&self, other: &Self) -> bool {
-        let theirs = other.aligned_to(self);
-        self.counters.iter().enumerate().all(|(slot, &mine)| mine <= theirs.get(slot).copied().unwrap_or(0))
+        self.is_covered_by(&other.aligned_to(self))
     }
 
     // What follows is the kernel's view: slots.
+
+    /// Whether these counters, by the slots of `self`, are nowhere smaller.
+    pub(crate) fn is_covered_by(&self, counters: &[u64]) -> bool {
+        let both = self.counters.len().min(counters.len());
+        let (mine, rest) = self.counters.split_at(both);
+        mine.iter().zip(counters).all(|(mine, theirs)| mine <= theirs) && rest.iter().all(|&mine| mine == 0)
+    }
 
     #[inline]
     pub(crate) fn slot(&self, replica: &ReplicaId) -> Option<u32> {
@@ -244,13 +250,31 @@ impl VersionVector {
         self.counters[slot] = self.counters[slot].max(counter);
     }
 
+    /// Raises the first slots to these counters, showing which rose and by how much.
+    pub(crate) fn raise_all(&mut self, upto: &[u64], mut rose: impl FnMut(u32, u64)) {
+        if self.counters.len() < upto.len() {
+            self.counters.resize(upto.len(), 0);
+        }
+        for (slot, (mine, &theirs)) in (0..).zip(self.counters.iter_mut().zip(upto)) {
+            if theirs > *mine {
+                rose(slot, theirs - *mine);
+                *mine = theirs;
+            }
+        }
+    }
+
     /// The counter of a slot moves on.
     #[inline]
     pub(crate) fn set(&mut self, slot: u32, counter: u64) {
         match self.counters.get_mut(slot as usize) {
             Some(known) => *known = counter,
-            None => self.raise(slot, counter),
+            None => self.set_first(slot, counter),
         }
+    }
+
+    #[cold]
+    fn set_first(&mut self, slot: u32, counter: u64) {
+        self.raise(slot, counter);
     }
 
     /// A vector over the same slots, with these counters.
@@ -333,6 +357,29 @@ impl SlotMap {
         match self {
             Self::Same => slot,
             Self::Table(table) => table[slot as usize],
+        }
+    }
+
+    /// By the slots that are translated: what `mine` has, which is by the others.
+    pub(crate) fn gathered<'a>(&self, mine: &'a [u64]) -> Cow<'a, [u64]> {
+        match self {
+            Self::Same => Cow::Borrowed(mine),
+            Self::Table(table) => table.iter().map(|&slot| mine.get(slot as usize).copied().unwrap_or(0)).collect(),
+        }
+    }
+
+    /// By the slots that are translated to, of which there are so many: what `theirs` has. Every slot has
+    /// a counterpart.
+    pub(crate) fn scattered<'a>(&self, theirs: &'a [u64], slots: usize) -> Cow<'a, [u64]> {
+        match self {
+            Self::Same => Cow::Borrowed(theirs),
+            Self::Table(table) => {
+                let mut scattered = alloc::vec![0; slots];
+                for (&slot, &counter) in table.iter().zip(theirs) {
+                    scattered[slot as usize] = counter;
+                }
+                Cow::Owned(scattered)
+            }
         }
     }
 

@@ -299,18 +299,19 @@ impl<F: Fragment> Causal<F> {
 
     fn merge_showing(&mut self, other: &Self, visit: Option<Visit<'_, F>>) -> Result<Applied, ApplyError> {
         let (theirs, floor) = (&other.context.version, &other.context.floor);
-        if theirs.is_within(&self.context.version) {
+        // Ids are looked up once, and everything else follows from where they are.
+        let mut slots = theirs.slot_map(theirs.counters().len(), &self.context.version);
+        if theirs.is_covered_by(&slots.gathered(self.context.version.counters())) {
             return Ok(Applied::UNCHANGED);
         }
         self.has_room_for(theirs)?;
         let Self { context, body } = self;
         let above_floor =
             context.version.is_empty() || floor.is_within(&context.version) || mutants::on(Mutant::NoLiveSet);
-        let mut slots = theirs.slot_map(theirs.counters().len(), &context.version);
         slots.complete(theirs, &mut context.version);
-        let upto = theirs.aligned_to(&context.version).into_owned();
         let known = &context.version;
-        let since = Since::new(known, theirs);
+        let upto = slots.scattered(theirs.counters(), known.slots()).into_owned();
+        let since = Since::of(slots.gathered(known.counters()), theirs);
         let incoming = Incoming { slots, mine: known, supersedes: Supersedes::Unlisted(&upto) };
         let mut changes = F::changes(visit.is_some());
         body.absorb_from(&other.body, &since, &incoming, &mut changes);

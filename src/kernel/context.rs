@@ -82,18 +82,17 @@ impl Context {
 
     /// Sees all that someone saw, given by the slots of this version. Returns how many events are new.
     pub(crate) fn see(&mut self, upto: &[u64]) -> u64 {
+        let mut heard = match &mut self.heard {
+            Heard::These(slots) if self.own.is_some() => Some(slots),
+            _ => None,
+        };
         let mut new = 0;
-        for (slot, &counter) in upto.iter().enumerate() {
-            let slot = slot as u32;
-            let before = self.version.at(slot);
-            if counter > before {
-                new += counter - before;
-                self.version.raise(slot, counter);
-                if let (Some(_), Heard::These(slots)) = (self.own, &mut self.heard) {
-                    slots.push(slot);
-                }
+        self.version.raise_all(upto, |slot, events| {
+            new += events;
+            if let Some(slots) = &mut heard {
+                slots.push(slot);
             }
-        }
+        });
         if matches!(&self.heard, Heard::These(slots) if slots.len() > 2 * self.version.slots() + 16) {
             self.heard = Heard::These(self.take_heard());
         }

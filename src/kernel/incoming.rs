@@ -12,7 +12,12 @@ pub struct Since<'a> {
 
 impl<'a> Since<'a> {
     pub(crate) fn new(known: &'a VersionVector, version: &'a VersionVector) -> Self {
-        Self { known: known.aligned_to(version), version }
+        Self::of(known.aligned_to(version), version)
+    }
+
+    /// As [`Since::new`], by the slots of `version`.
+    pub(crate) fn of(known: Cow<'a, [u64]>, version: &'a VersionVector) -> Self {
+        Self { known, version }
     }
 
     #[inline]
