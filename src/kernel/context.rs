@@ -31,10 +31,14 @@ impl Default for Heard {
 }
 
 /// A branch with its slot here.
+///
+/// In this order: every write copies it and then reads the id, which waits for the copy to end where the
+/// one is not aligned with the other.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
 pub(crate) struct Own {
-    pub(crate) slot: u32,
     pub(crate) id: ReplicaId,
+    pub(crate) slot: u32,
 }
 
 impl Context {
