@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 pub(crate) struct Column<E> {
     /// All full, but for the last, which is never empty.
     segments: Vec<Vec<E>>,
+    len: usize,
 }
 
 const SEGMENT_BITS: u32 = 11;
@@ -15,14 +16,14 @@ const SEGMENT: usize = 1 << SEGMENT_BITS;
 
 impl<E> Default for Column<E> {
     fn default() -> Self {
-        Self { segments: Vec::new() }
+        Self { segments: Vec::new(), len: 0 }
     }
 }
 
 impl<E> Column<E> {
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.segments.last().map_or(0, |last| (self.segments.len() - 1) * SEGMENT + last.len())
+        self.len
     }
 
     #[inline]
@@ -48,12 +49,13 @@ impl<E> Column<E> {
             Some(last) if last.len() < last.capacity() && last.len() < SEGMENT => last.push(entry),
             _ => self.push_grow(entry),
         }
-        self.len() as u32 - 1
+        self.len += 1;
+        self.len as u32 - 1
     }
 
     #[cold]
     fn push_grow(&mut self, entry: E) {
-        let step = (self.len() / 12).clamp(4, SEGMENT);
+        let step = (self.len / 12).clamp(4, SEGMENT);
         match self.segments.last_mut() {
             Some(last) if last.len() < SEGMENT => {
                 last.reserve_exact(step.min(SEGMENT - last.len()));
@@ -67,14 +69,15 @@ impl<E> Column<E> {
         }
     }
 
-    /// Removes the entry at `slot` and puts the last one in its place.
-    pub(crate) fn swap_remove(&mut self, slot: u32) -> E {
-        let last_segment = self.segments.last_mut().expect("a slot exists, so a segment does");
+    /// Removes the last entry, which must be there.
+    pub(crate) fn pop(&mut self) -> E {
+        let last_segment = self.segments.last_mut().expect("an entry exists, so a segment does");
         let last = last_segment.pop().expect("no segment is empty");
         if last_segment.is_empty() {
             self.segments.pop();
         }
-        if slot as usize == self.len() { last } else { core::mem::replace(self.get_mut(slot), last) }
+        self.len -= 1;
+        last
     }
 
     pub(crate) fn into_iter(self) -> impl Iterator<Item = E> {
@@ -87,18 +90,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pushes_and_swap_removes_like_a_vector() {
+    fn pushes_and_pops_like_a_vector() {
         let (mut column, mut vector) = (Column::default(), Vec::new());
         for i in 0..3 * SEGMENT as u32 + 7 {
             assert_eq!(column.push(i), i);
             vector.push(i);
         }
-        let mut at = 1;
         while !vector.is_empty() {
-            at = (at * 7919 + 13) % vector.len();
-            assert_eq!(column.swap_remove(at as u32), vector.swap_remove(at));
+            assert_eq!(Some(column.pop()), vector.pop());
             assert_eq!(column.len(), vector.len());
-            if at % 64 == 0 {
+            if vector.len() % 64 == 0 {
                 assert!(column.clone().into_iter().eq(vector.iter().copied()));
             }
         }

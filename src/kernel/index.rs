@@ -287,15 +287,19 @@ impl Log {
     }
 
     /// One dot takes the place of another of the same entry.
-    #[inline]
+    #[inline(always)]
     fn replace(&mut self, old: u64, new: u64, slot: u32) {
         if self.last.start == old && self.last.slots.len() == 1 && self.last.live == 1 {
             // The only recent dot, as in a counter.
             self.last.start = new;
         } else {
-            self.remove(old);
-            self.set(new, slot);
+            self.replace_elsewhere(old, new, slot);
         }
+    }
+
+    fn replace_elsewhere(&mut self, old: u64, new: u64, slot: u32) {
+        self.remove(old);
+        self.set(new, slot);
     }
 
     #[inline]
@@ -315,6 +319,12 @@ impl Index {
     /// The slot of the entry that holds this dot.
     pub(crate) fn get(&self, writer: u32, counter: u64) -> Option<u32> {
         self.logs.get(writer as usize)?.get(counter)
+    }
+
+    /// Whether a dot is in the window that its writer writes to, where it is found at once.
+    #[inline]
+    pub(crate) fn is_recent(&self, writer: u32, counter: u64) -> bool {
+        self.logs.get(writer as usize).is_none_or(|log| window(counter) == window(log.last.start))
     }
 
     /// Enters a dot, or says where its entry is now.
@@ -339,16 +349,20 @@ impl Index {
     }
 
     /// A dot of an entry supersedes another, which may be of the same writer.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn replace(&mut self, old: (u32, u64), new: (u32, u64), slot: u32) {
         if old.0 == new.0
             && let Some(log) = self.logs.get_mut(new.0 as usize)
         {
             log.replace(old.1, new.1, slot);
         } else {
-            self.remove(old.0, old.1);
-            self.set(new.0, new.1, slot);
+            self.replace_elsewhere(old, new, slot);
         }
+    }
+
+    fn replace_elsewhere(&mut self, old: (u32, u64), new: (u32, u64), slot: u32) {
+        self.remove(old.0, old.1);
+        self.set(new.0, new.1, slot);
     }
 
     /// Visits the stored dots of a writer behind `counter`, in their order, with their entry slots.

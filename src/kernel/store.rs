@@ -15,7 +15,8 @@ use crate::causality::{PackedDot, ReplicaId, VersionVector};
 /// index of their dots.
 ///
 /// Invariants, which hold between calls:
-/// * every stored dot is in the index, with the slot of its entry, and nothing else is;
+/// * every stored dot is in the index, with the slot of its entry, and nothing else is but what
+///   `superseded` lists;
 /// * a key has one entry, an entry has at least one event, and `many` holds two or more;
 /// * `live` counts the keys with a live event, `removals` the stored removals, and the slot of every
 ///   entry with a removal is in `removed` (which may name others, too).
@@ -26,13 +27,20 @@ pub struct DotStore<S: Kind> {
     many: Vec<Siblings<S::Value>>,
     free: Vec<u32>,
     index: Index,
+    /// Dots that are to leave the index. Where those are is three fetches away, one after the other, which
+    /// overlap if several dots leave together.
+    superseded: Vec<PackedDot>,
     live: usize,
     removals: usize,
     removed: Vec<u32>,
 }
 
+/// A store with so few entries is in the caches anyway, and is to be small. Tests have few.
+const FEW: usize = if cfg!(any(test, feature = "mutants")) { 1 } else { 1024 };
 /// What an entry holds that is about to be dropped.
 const UNLINKED: Cell = Cell::removed(PackedDot::new(0, 0));
+/// So many entries are dropped or moved together, and so many dots leave the index.
+const BATCH: usize = 64;
 
 struct Entry<S: Kind> {
     key: S::Key,
@@ -61,6 +69,7 @@ impl<S: Kind> Clone for DotStore<S> {
             many: self.many.clone(),
             free: self.free.clone(),
             index: self.index.clone(),
+            superseded: self.superseded.clone(),
             live: self.live,
             removals: self.removals,
             removed: self.removed.clone(),
@@ -76,6 +85,7 @@ impl<S: Kind> Default for DotStore<S> {
             many: Vec::new(),
             free: Vec::new(),
             index: Index::default(),
+            superseded: Vec::new(),
             live: 0,
             removals: 0,
             removed: Vec::new(),
@@ -157,7 +167,16 @@ impl<S: Kind> DotStore<S> {
 
     /// The entry that stores this dot, if one does.
     pub(crate) fn holding(&self, dot: PackedDot) -> Option<u32> {
-        self.index.get(dot.slot(), dot.counter())
+        self.index.get(dot.slot(), dot.counter()).filter(|&slot| self.holds_at(slot, dot))
+    }
+
+    /// Whether a dot that is in the index has not been superseded.
+    #[inline]
+    fn holds_at(&self, slot: u32, dot: PackedDot) -> bool {
+        match self.entries.get(slot).cell.state() {
+            State::Live(held) | State::Removed(held) => held == dot,
+            State::Many(number) => self.many[number as usize].events.iter().any(|event| event.dot == dot),
+        }
     }
 
     /// Whether a key has several events.
@@ -173,8 +192,13 @@ impl<S: Kind> DotStore<S> {
 
     /// Visits the slots of a writer's stored dots behind a counter, in the order of the dots.
     #[inline]
-    pub(crate) fn visit_after(&self, writer: u32, counter: u64, visit: impl FnMut(u64, u32)) {
-        self.index.visit_after(writer, counter, visit);
+    pub(crate) fn visit_after(&self, writer: u32, counter: u64, mut visit: impl FnMut(u64, u32)) {
+        let all = self.superseded.is_empty();
+        self.index.visit_after(writer, counter, |counter, slot| {
+            if all || self.holds_at(slot, PackedDot::new(writer, counter)) {
+                visit(counter, slot);
+            }
+        });
     }
 
     /// All entries in no particular order.
@@ -256,7 +280,7 @@ impl<S: Kind> DotStore<S> {
         entry.place = value.map_or_else(Default::default, Payload::into_place);
         let was_live = match before {
             State::Live(old) | State::Removed(old) => {
-                self.index.replace((old.slot(), old.counter()), (dot.slot(), dot.counter()), slot);
+                self.replace(old, dot, slot);
                 superseded(old);
                 let was_live = matches!(before, State::Live(_));
                 self.removals -= usize::from(!was_live);
@@ -270,6 +294,28 @@ impl<S: Kind> DotStore<S> {
         };
         self.count_live(slot, was_live, live);
         self.note_removal_unless(live, slot);
+    }
+
+    /// In the index, one dot of an entry takes the place of another.
+    #[inline(always)]
+    fn replace(&mut self, old: PackedDot, new: PackedDot, slot: u32) {
+        if self.entries.len() <= FEW || self.index.is_recent(old.slot(), old.counter()) {
+            self.index.replace((old.slot(), old.counter()), (new.slot(), new.counter()), slot);
+        } else {
+            self.index.set(new.slot(), new.counter(), slot);
+            self.superseded.push(old);
+            if self.superseded.len() >= BATCH {
+                self.forget_superseded();
+            }
+        }
+    }
+
+    /// Must be done before an entry moves or goes.
+    #[inline(never)]
+    fn forget_superseded(&mut self) {
+        for dot in self.superseded.drain(..) {
+            self.index.remove(dot.slot(), dot.counter());
+        }
     }
 
     #[cold]
@@ -421,17 +467,41 @@ impl<S: Kind> DotStore<S> {
     /// Takes an entry without events away; the last entry moves into its slot.
     fn drop_entry(&mut self, slot: u32) {
         self.lookup.remove(&self.entries.get(slot).key, slot);
-        self.drop_unlinked(slot);
+        self.entries.get_mut(slot).cell = UNLINKED;
+        self.close_gaps(&[slot]);
     }
 
-    /// As `drop_entry`, of an entry that no lookup finds any more. All unlinked ones behind it are gone.
-    fn drop_unlinked(&mut self, slot: u32) {
-        self.entries.swap_remove(slot);
-        let from = self.entries.len() as u32;
-        if slot == from {
-            return;
+    /// Drops the entries at these slots, which are all that no lookup finds any more. The last entries
+    /// move into their places.
+    fn close_gaps(&mut self, gaps: &[u32]) {
+        self.forget_superseded();
+        let len = self.entries.len() - gaps.len();
+        let mut gaps = gaps.iter().copied().filter(|&slot| (slot as usize) < len);
+        while self.entries.len() > len {
+            // In batches and passes, so that what they touch, which is anywhere in memory, is fetched
+            // side by side.
+            let (mut moved, mut count) = ([(0, 0); BATCH], 0);
+            while self.entries.len() > len && count < BATCH {
+                let from = self.entries.len() as u32 - 1;
+                let entry = self.entries.pop();
+                if entry.cell != UNLINKED {
+                    let to = gaps.next().expect("as many entries are behind the end as gaps before it");
+                    *self.entries.get_mut(to) = entry;
+                    moved[count] = (from, to);
+                    count += 1;
+                }
+            }
+            for &(from, to) in &moved[..count] {
+                self.lookup.relocate(&self.entries.get(to).key, from, to);
+            }
+            for &(_, to) in &moved[..count] {
+                self.enter_again(to);
+            }
         }
-        self.lookup.relocate(&self.entries.get(slot).key, from, slot);
+    }
+
+    /// The entry at a slot was elsewhere before.
+    fn enter_again(&mut self, slot: u32) {
         match self.entries.get(slot).cell.state() {
             State::Live(dot) => self.index.set(dot.slot(), dot.counter(), slot),
             State::Removed(dot) => {
@@ -454,35 +524,35 @@ impl<S: Kind> DotStore<S> {
         let mut candidates = mem::take(&mut self.removed);
         candidates.sort_unstable();
         candidates.dedup();
-        // From the back, so that no slot moves before its turn. In batches, so that what they touch,
-        // which is anywhere in memory, is fetched side by side.
-        for batch in candidates.rchunks(64) {
-            for &slot in batch {
-                self.unlink_removals(slot, &mut visit);
-            }
-            for &slot in batch.iter().rev() {
-                if self.is_unlinked(slot) {
-                    self.drop_unlinked(slot);
+        // Nothing moves before all are unlinked. In batches and passes, as above.
+        let mut gaps = 0;
+        for from in (0..candidates.len()).step_by(BATCH) {
+            let first = gaps;
+            for at in from..candidates.len().min(from + BATCH) {
+                let slot = candidates[at];
+                if self.unlink_removals(slot, &mut visit) {
+                    candidates[gaps] = slot;
+                    gaps += 1;
                 }
             }
+            for &slot in &candidates[first..gaps] {
+                self.lookup.remove(&self.entries.get(slot).key, slot);
+            }
         }
+        self.close_gaps(&candidates[..gaps]);
         self.removed.clear();
         debug_assert_eq!(self.removals, 0);
     }
 
-    /// Takes the removals of a key out of the index, and the key out of the lookup if nothing is left.
-    fn unlink_removals(&mut self, slot: u32, visit: &mut impl FnMut(PackedDot)) {
-        if slot as usize >= self.entries.len() {
-            return;
-        }
-        match self.entries.get(slot).cell.state() {
-            State::Live(_) => {}
+    /// Takes the removals of a key out of the index. Whether nothing is left of the key.
+    fn unlink_removals(&mut self, slot: u32, visit: &mut impl FnMut(PackedDot)) -> bool {
+        let Some(entry) = self.entries.try_get(slot) else { return false };
+        match entry.cell.state() {
+            State::Live(_) => return false,
             State::Removed(dot) => {
                 visit(dot);
                 self.index.remove(dot.slot(), dot.counter());
                 self.removals -= 1;
-                self.lookup.remove(&self.entries.get(slot).key, slot);
-                self.entries.get_mut(slot).cell = UNLINKED;
             }
             State::Many(_) => {
                 let was_live = self.is_live(slot);
@@ -491,18 +561,14 @@ impl<S: Kind> DotStore<S> {
                     visit(event.dot);
                     self.leave(&event);
                 }
-                if events.is_empty() {
-                    self.lookup.remove(&self.entries.get(slot).key, slot);
-                    self.entries.get_mut(slot).cell = UNLINKED;
-                } else {
+                if !events.is_empty() {
                     self.settle(slot, was_live, events);
+                    return false;
                 }
             }
         }
-    }
-
-    fn is_unlinked(&self, slot: u32) -> bool {
-        self.entries.try_get(slot).is_some_and(|entry| entry.cell == UNLINKED)
+        self.entries.get_mut(slot).cell = UNLINKED;
+        true
     }
 
     /// Builds everything anew, without the room that was reserved or left behind.
@@ -542,8 +608,10 @@ impl<S: Kind> DotStore<S> {
             live += usize::from(self.is_live(slot));
         }
         assert_eq!((live, removals), (self.live, self.removals));
-        let mut indexed = 0;
-        (0..writers).for_each(|writer| self.visit_after(writer, 0, |_, _| indexed += 1));
-        assert_eq!(dots, indexed, "the index holds a dot that no entry has");
+        let (mut indexed, mut shown) = (0, 0);
+        (0..writers).for_each(|writer| self.index.visit_after(writer, 0, |_, _| indexed += 1));
+        (0..writers).for_each(|writer| self.visit_after(writer, 0, |_, _| shown += 1));
+        assert_eq!(dots + self.superseded.len(), indexed, "the index holds a dot that no entry has");
+        assert_eq!(dots, shown, "a superseded dot is shown");
     }
 }

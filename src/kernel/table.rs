@@ -63,14 +63,11 @@ fn filled(lanes: &[u32; LANES]) -> usize {
     at
 }
 
-/// The lanes that are `value` under `mask`, as bits.
+/// The lane that holds this, counted from 16; 0 if none does. No two lanes hold the same slot.
 #[inline]
-fn matching(lanes: &[u32; LANES], mask: u32, value: u32) -> u32 {
-    let mut hits = 0;
-    for (lane, &entry) in lanes.iter().enumerate() {
-        hits |= u32::from(entry & mask == value) << lane;
-    }
-    hits
+fn position(lanes: &[u32; LANES], entry: u32) -> usize {
+    let numbered = (LANES as u32..).zip(lanes);
+    numbered.fold(0, |found, (number, &lane)| found | number & u32::from(lane == entry).wrapping_neg()) as usize
 }
 
 impl Shard {
@@ -131,9 +128,9 @@ impl Shard {
         let mut at = self.home(hash);
         loop {
             let line = &self.lines[at].0;
-            let hits = matching(line, u32::MAX, entry);
-            if hits != 0 {
-                return Some((at, hits.trailing_zeros() as usize));
+            let lane = position(line, entry);
+            if lane != 0 {
+                return Some((at, lane % LANES));
             }
             if line[LANES - 1] == EMPTY {
                 return None;
