@@ -20,7 +20,9 @@ pub mod replication;
 mod store;
 mod types;
 
-pub use causality::{Dot, ParseReplicaIdError, ReplicaId, Timestamp, VersionVector, Writer};
+pub use causality::{
+    Dot, Forked, ParseReplicaIdError, ReplicaId, Timestamp, VersionVector, Writer, WriterRecord,
+};
 pub use codec::{DecodeError, FragmentCodec, Limits};
 pub use crdt::{Crdt, DeltaCrdt};
 pub use kernel::{

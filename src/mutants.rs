@@ -50,6 +50,22 @@ pub enum Mutant {
     ResetIsRemoval,
     /// Operations: applied before what they depend on.
     IgnoreDependencies,
+    /// Rule 3: a branch is opened although the value knows it.
+    OpenKnownBranch,
+    /// Rule 3: a writer is resumed from what the value has seen, not from its own record.
+    ResumeFromValue,
+    /// Rebase: the version stays where it was, so that the other side's events never come.
+    RebaseKeepsVersion,
+    /// Rebase: a running total goes over as a whole, with what was shared.
+    RebaseMovesWholeCounts,
+    /// Rebase: the marks of deletions keep their old names.
+    RebaseKeepsMarks,
+    /// Rebase: what was forgotten since the fork is not said under the new id.
+    RebaseForgetsFloor,
+    /// Storage: what is not durable is called persisted.
+    PersistedTooEarly,
+    /// Storage: an append that failed is followed by another.
+    AppendAfterFailure,
 }
 
 #[cfg(feature = "mutants")]

@@ -3,6 +3,7 @@
 //! Nothing here knows of keys or values.
 
 mod dot;
+mod record;
 mod replica_id;
 mod timestamp;
 mod version_vector;
@@ -10,6 +11,7 @@ mod writer;
 
 pub use dot::Dot;
 pub(crate) use dot::{MAX_COUNTER, PackedDot};
+pub use record::{Forked, WriterRecord};
 pub use replica_id::{ParseReplicaIdError, ReplicaId};
 pub use timestamp::Timestamp;
 pub(crate) use version_vector::SlotMap;

@@ -142,6 +142,13 @@ impl VersionVector {
         order.into_iter().map(|slot| (self.id(slot), self.at(slot)))
     }
 
+    /// The branches of one writer and their counters, in no particular order.
+    pub(crate) fn branches_of(&self, uuid: Uuid) -> impl Iterator<Item = (ReplicaId, u64)> + '_ {
+        let slots = 0..self.counters.len() as u32;
+        let own = slots.filter(move |&slot| self.at(slot) > 0 && self.uuid_bytes(slot) == uuid.as_bytes());
+        own.map(|slot| (self.id(slot), self.at(slot)))
+    }
+
     /// The greatest dot of each writer becomes the greater of the two: the join of the lattice.
     pub fn join(&mut self, other: &Self) {
         if self.shares_slots_of(other) {

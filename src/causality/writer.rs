@@ -4,7 +4,8 @@ use core::fmt;
 
 use uuid::Uuid;
 
-use super::{MAX_COUNTER, MAX_WRITERS, ReplicaId, Timestamp, VersionVector};
+use super::record::MAX_BRANCHES;
+use super::{Forked, MAX_COUNTER, MAX_WRITERS, ReplicaId, Timestamp, VersionVector, WriterRecord};
 use crate::mutants::{self, Mutant};
 
 /// One incarnation of someone who writes: the source of dots and of timestamps.
@@ -13,12 +14,25 @@ use crate::mutants::{self, Mutant};
 /// a value's history only where it was the last to do so, and otherwise opens a new *branch* of its
 /// id (each value that it writes to has a branch of its own). So it never issues a dot twice. It is not `Clone`, for two copies would.
 ///
-/// Make a new writer at every start of the program (that is what [`Writer::new`] does). A writer whose
-/// id comes back after a crash may issue dots again that others have already seen.
+/// Make a new writer at every start of the program: that is what [`Writer::new`] does, and it is always
+/// right. A writer whose id comes back after a crash may issue dots again that others have already
+/// seen; then these others never learn of the new events, with equal version vectors, for ever.
+///
+/// # Resuming
+/// [`Writer::resume`] is right only where all of this holds:
+/// * the [`WriterRecord`] is saved **atomically with the values**, in durable storage;
+/// * **nothing leaves before it is saved**: no delta, no operation, no state, no acknowledgement;
+/// * **one process at a time** uses the storage: an exclusive lock, and no copies of it. A restored
+///   backup, a cloned disk or a second browser tab is a second writer with the same id.
+///
+/// It saves an entry in every version vector per restart, and a `BoundedCounter` keeps its rights. The
+/// check against the third mistake is [`Writer::forked_by`], on every version vector of a peer.
 pub struct Writer {
     uuid: Uuid,
     name: Option<Box<str>>,
-    /// By branch, the last counter issued on it.
+    /// Branches below this one were written under before a restart, and are not continued.
+    closed: u32,
+    /// By branch from there, the last counter issued on it.
     last: Vec<u64>,
     /// The branch written last: the one that most likely continues a value that is not cached.
     recent: u32,
@@ -30,17 +44,84 @@ impl Writer {
     #[cfg(feature = "std")]
     #[must_use]
     pub fn new() -> Self {
-        Self::with_clock(Uuid::new_v4(), || {
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-            // A clock before 1970 reads as 0: time only breaks ties.
-            Timestamp::from_millis(now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX)))
-        })
+        Self::with_clock(Uuid::new_v4(), system_clock)
     }
 
     /// A writer with this UUID, which must be random and never used before, and this wall clock.
     #[must_use]
     pub fn with_clock(uuid: Uuid, clock: impl FnMut() -> Timestamp + Send + Sync + 'static) -> Self {
-        Self { uuid, name: None, last: Vec::new(), recent: 0, clock: Box::new(clock) }
+        Self { uuid, name: None, closed: 0, last: Vec::new(), recent: 0, clock: Box::new(clock) }
+    }
+
+    /// The writer of this record, with the system's clock. Read [Resuming](Writer#resuming) first.
+    ///
+    /// ```
+    /// use dotted::{OrSet, Writer, WriterRecord};
+    ///
+    /// let mut tokyo = Writer::new();
+    /// let mut cart = OrSet::new();
+    /// cart.insert(&mut tokyo, "milk".to_string());
+    /// let (saved, record) = (cart.encode(), tokyo.record().encode()); // atomically, and durably
+    ///
+    /// // After a restart:
+    /// let mut cart = OrSet::decode(&saved, &Default::default())?;
+    /// let mut tokyo = Writer::resume(WriterRecord::decode(&record, &Default::default())?);
+    /// cart.insert(&mut tokyo, "tea".to_string());
+    /// assert_eq!(cart.version().len(), 1);
+    /// # Ok::<(), dotted::DecodeError>(())
+    /// ```
+    #[cfg(feature = "std")]
+    #[must_use]
+    pub fn resume(record: WriterRecord) -> Self {
+        Self::resume_with_clock(record, system_clock)
+    }
+
+    /// The writer of this record, with this wall clock. Read [Resuming](Writer#resuming) first.
+    ///
+    /// A branch that a value knows and the record does not is never opened, so a record that is older
+    /// than its values does no harm to them; but to others it does.
+    #[must_use]
+    pub fn resume_with_clock(record: WriterRecord, clock: impl FnMut() -> Timestamp + Send + Sync + 'static) -> Self {
+        let WriterRecord { uuid, closed, last } = record;
+        Self { uuid, name: None, closed, recent: closed, last, clock: Box::new(clock) }
+    }
+
+    /// What must be durable before anything that was written so far may leave the process: the last
+    /// counter of every branch. After every write it is another one.
+    #[must_use]
+    pub fn record(&self) -> WriterRecord {
+        WriterRecord { uuid: self.uuid, closed: self.closed, last: self.last.clone() }
+    }
+
+    /// The cheaper record: `branches` more branches are taken, and no counters are kept. Once it is
+    /// durable, nothing more needs to be, until [`WriterRecord::covers`] says that more branches were
+    /// opened than that.
+    ///
+    /// Whoever resumes from it goes on under new branches, one per value that it writes to, and
+    /// notices a fork only of what it writes itself.
+    #[must_use]
+    pub fn reserve(&self, branches: u32) -> WriterRecord {
+        let taken = u32::try_from(self.branches()).unwrap_or(u32::MAX);
+        WriterRecord { uuid: self.uuid, closed: taken.saturating_add(branches).min(MAX_BRANCHES), last: Vec::new() }
+    }
+
+    /// Whether `theirs`, the version vector of a peer, names events of this writer that it has not
+    /// issued. Then another one writes under its id.
+    ///
+    /// Ask before anything of that peer is taken in. It is compared with what was *issued*, whatever
+    /// any value says, so clones and roll-backs raise no false alarm. What was issued before a restart
+    /// from [`Writer::reserve`] is not known, and not compared.
+    ///
+    /// It cannot see a fork in which both sides have issued equally many events.
+    /// [`Shared::forked_by`](crate::Shared::forked_by) can, where it is known what has left.
+    #[must_use]
+    pub fn forked_by(&self, theirs: &VersionVector) -> Option<Forked> {
+        let entries = theirs.branches_of(self.uuid).filter(|(id, _)| id.branch() >= self.closed);
+        let forks = entries.filter_map(|(replica, seen)| {
+            let issued = self.last(replica.branch());
+            (seen > issued).then_some(Forked { replica, issued, seen })
+        });
+        forks.min_by_key(|forked| forked.replica)
     }
 
     /// A writer for tests and simulations **only**: its id is [`ReplicaId::from_seed`], and its clock
@@ -79,16 +160,23 @@ impl Writer {
         replica.uuid() == self.uuid
     }
 
-    /// The last counter that was issued on `branch`, 0 before the first.
+    /// The last counter that was issued on `branch`, as far as it is known: 0 before the first, and
+    /// for branches that were closed by a restart.
     #[must_use]
     pub fn last(&self, branch: u32) -> u64 {
-        self.last.get(branch as usize).copied().unwrap_or(0)
+        self.last.get(self.at(branch)).copied().unwrap_or(0)
     }
 
-    /// How many branches have been opened.
+    /// Where a branch is in `last`; past its end for branches that are not open.
+    #[inline]
+    fn at(&self, branch: u32) -> usize {
+        branch.wrapping_sub(self.closed) as usize
+    }
+
+    /// How many branches have been opened, before restarts too.
     #[must_use]
     pub fn branches(&self) -> usize {
-        self.last.len()
+        self.closed as usize + self.last.len()
     }
 
     /// Reads the clock.
@@ -112,16 +200,28 @@ impl Writer {
         if version.slots() >= MAX_WRITERS {
             return None;
         }
-        // A branch that the value already knows is never opened.
+        let id = self.open(&[version])?;
+        self.recent = id.branch();
+        Some(version.intern(&id))
+    }
+
+    /// Opens the next branch that none of these values knows.
+    pub(crate) fn open(&mut self, known: &[&VersionVector]) -> Option<ReplicaId> {
         loop {
-            let branch = u32::try_from(self.last.len()).ok()?;
+            let branch = u32::try_from(self.branches()).ok().filter(|&branch| branch < u32::MAX)?;
             self.last.push(0);
             let id = ReplicaId::new(self.uuid, branch);
-            if version.get(&id) == 0 {
-                self.recent = branch;
-                return Some(version.intern(&id));
+            // A branch that a value already knows is never opened.
+            if known.iter().all(|version| version.get(&id) == 0) || mutants::on(Mutant::OpenKnownBranch) {
+                return Some(id);
             }
         }
+    }
+
+    /// Says that so many events were issued at once on a branch that was just opened.
+    pub(crate) fn advance(&mut self, branch: u32, counter: u64) {
+        let at = self.at(branch);
+        self.last[at] = counter;
     }
 
     /// Whether a value that has seen `known` events of `own` is where that branch was written last,
@@ -131,7 +231,7 @@ impl Writer {
         if own.uuid() != self.uuid && !mutants::on(Mutant::CacheIgnoresWriter) {
             return false;
         }
-        let last = self.last.get(own.branch() as usize).copied();
+        let last = self.last.get(self.at(own.branch())).copied();
         if mutants::on(Mutant::CacheIgnoresCounter) {
             return last.is_some() && known > 0;
         }
@@ -141,15 +241,24 @@ impl Writer {
     /// Takes the next counter of a branch that [`Writer::slot_for`] chose.
     #[inline]
     pub(crate) fn issue(&mut self, branch: u32) -> u64 {
-        let last = &mut self.last[branch as usize];
+        let at = self.at(branch);
+        let last = &mut self.last[at];
         *last += 1;
         *last
     }
 
     /// Takes back the last `count` counters of a branch. Nobody may have seen them.
     pub(crate) fn retract(&mut self, branch: u32, count: u64) {
-        self.last[branch as usize] -= count;
+        let at = self.at(branch);
+        self.last[at] -= count;
     }
+}
+
+#[cfg(feature = "std")]
+fn system_clock() -> Timestamp {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    // A clock before 1970 reads as 0: time only breaks ties.
+    Timestamp::from_millis(now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX)))
 }
 
 #[cfg(feature = "std")]
@@ -165,6 +274,6 @@ impl fmt::Debug for Writer {
         if let Some(name) = &self.name {
             writer.field("name", name);
         }
-        writer.field("uuid", &self.uuid).field("branches", &self.last.len()).finish()
+        writer.field("uuid", &self.uuid).field("branches", &self.branches()).finish()
     }
 }

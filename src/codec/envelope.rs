@@ -20,6 +20,12 @@ pub(crate) enum Content {
     Delta = 3,
     Operation = 4,
     Version = 5,
+    /// What must be durable of a writer.
+    Writer = 6,
+    /// A replica in storage: its value and the record of its writer.
+    Saved = 7,
+    /// What a replica has learned since it was saved.
+    Logged = 8,
     // Messages between replicas: `replication/message.rs`.
     Have = 16,
     Part = 17,

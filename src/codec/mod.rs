@@ -4,13 +4,14 @@
 
 mod body;
 mod causal;
-mod envelope;
+pub(crate) mod envelope;
 mod error;
 mod operation;
 mod readable;
 mod runs;
 mod version;
-mod wire;
+pub(crate) mod wire;
+mod writer;
 
 pub use body::FragmentCodec;
 pub(crate) use envelope::{Content, claimed, open, seal};
