@@ -27,7 +27,7 @@ pub use codec::{DecodeError, FragmentCodec, Limits};
 pub use crdt::{Crdt, DeltaCrdt};
 pub use kernel::{
     Applied, ApplyError, Causal, CausalInbox, Change, ChangeKind, Data, Delta, DotStore, Edit, Either, Fragment,
-    InboxFull, Kind, Mut, Operation, Part, View,
+    InboxFull, Kind, Mut, Operation, Part, RebaseError, Shared, View,
 };
 pub use store::*;
 pub use types::*;

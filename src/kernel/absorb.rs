@@ -15,6 +15,7 @@ use super::fragment::{Fragment, Raw, Visit};
 use super::handle::Mut;
 use super::incoming::{Incoming, Since};
 use super::lookup::{Key, Slots, Vacant};
+use super::rebase::Renaming;
 use super::store::DotStore;
 use super::table::Table;
 use super::view::View;
@@ -418,6 +419,14 @@ impl<S: Kind> Fragment for DotStore<S> {
                 theirs.sort_unstable_by_key(|&(dot, _)| dot);
                 mine == theirs
             })
+    }
+
+    fn collect_counts(&self, own: &dyn Fn(u32) -> bool) -> StoreDelta<S> {
+        self.counts_of(own)
+    }
+
+    fn rename(delta: &mut StoreDelta<S>, shared: &Self, renaming: &mut Renaming) {
+        delta.rename(shared, renaming);
     }
 
     #[cfg(any(test, feature = "mutants"))]

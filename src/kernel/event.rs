@@ -1,7 +1,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::lookup::{Data, Key};
-use crate::causality::PackedDot;
+use crate::causality::{Dot, PackedDot};
 
 /// What an event can carry.
 ///
@@ -99,6 +99,19 @@ pub trait Kind: Sized + 'static {
     #[doc(hidden)]
     fn admits(_writer: u32, _key: &Self::Key, _value: &Self::Value) -> bool {
         true
+    }
+
+    /// Gives the dots that a value names the names that their events now have. Only for values that
+    /// name dots; the kernel cannot see into them.
+    #[doc(hidden)]
+    fn rename(_value: &mut Self::Value, _name: &dyn Fn(Dot) -> Dot) {}
+
+    /// Of a key that names a writer, what `all` of its events say together, in two parts: what
+    /// `shared` says, and the rest. Only for such keys: what stands there is a sum since ever, and
+    /// when its writer takes a new id a part of it goes to another key.
+    #[doc(hidden)]
+    fn divide(_all: &[&Self::Value], _shared: &[&Self::Value]) -> Option<(Self::Value, Self::Value)> {
+        None
     }
 }
 

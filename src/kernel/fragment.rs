@@ -3,6 +3,7 @@ use core::fmt;
 use super::changes::Either;
 use super::error::ApplyError;
 use super::incoming::{Incoming, Since};
+use super::rebase::Renaming;
 use crate::causality::{PackedDot, VersionVector};
 
 /// A body without a version vector of its own: a dot store, or a tuple of fragments.
@@ -93,6 +94,14 @@ pub trait Fragment: Default + Clone + Send + Sync + 'static {
     /// Whether both hold the same live events.
     #[doc(hidden)]
     fn same_live(&self, other: &Self, incoming: &Incoming<'_>) -> bool;
+
+    /// The counts of these writers: the keys that name one of them.
+    #[doc(hidden)]
+    fn collect_counts(&self, own: &dyn Fn(u32) -> bool) -> Self::Delta;
+
+    /// Renames the events of a delta. `shared` are the counts that keep their names.
+    #[doc(hidden)]
+    fn rename(delta: &mut Self::Delta, shared: &Self, renaming: &mut Renaming);
 
     #[doc(hidden)]
     #[cfg(any(test, feature = "mutants"))]
@@ -223,6 +232,14 @@ macro_rules! tuple {
 
             fn same_live(&self, other: &Self, incoming: &Incoming<'_>) -> bool {
                 true $(&& self.$part.same_live(&other.$part, incoming))+
+            }
+
+            fn collect_counts(&self, own: &dyn Fn(u32) -> bool) -> Self::Delta {
+                ($(self.$part.collect_counts(own),)+)
+            }
+
+            fn rename(delta: &mut Self::Delta, shared: &Self, renaming: &mut Renaming) {
+                $($name::rename(&mut delta.$part, &shared.$part, renaming);)+
             }
 
             #[cfg(any(test, feature = "mutants"))]

@@ -62,8 +62,13 @@ impl Kind for Growing {
     const TAG: u8 = tag::G_COUNTER;
     const NAME: &'static str = "GCounter";
 
-    fn admits(writer: u32, key: &WriterKey, _: &Total) -> bool {
-        key.0 == writer
+    // A total on another one's key is what a writer knew of its old id when it took a new one, so any
+    // writer may issue any total.
+
+    fn divide(all: &[&Total], shared: &[&Total]) -> Option<(Total, Total)> {
+        let greatest = |totals: &[&Total]| totals.iter().map(|total| total.0).max().unwrap_or(0);
+        let (all, shared) = (greatest(all), greatest(shared));
+        Some((Total(shared), Total(all.saturating_sub(shared))))
     }
 }
 

@@ -62,6 +62,14 @@ impl Amounts {
         Some(Self { up: self.up.checked_add(other.up)?, down: self.down.checked_add(other.down)? })
     }
 
+    fn min(self, other: Self) -> Self {
+        Self { up: self.up.min(other.up), down: self.down.min(other.down) }
+    }
+
+    fn minus(self, other: Self) -> Self {
+        Self { up: self.up.saturating_sub(other.up), down: self.down.saturating_sub(other.down) }
+    }
+
     fn is_within(self, other: Self) -> bool {
         self.up <= other.up && self.down <= other.down
     }
@@ -74,7 +82,8 @@ payload!(Count);
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 enum Change {
-    /// By the writer itself: what it has counted since ever, and what of it was reset.
+    /// By the writer itself: what it has counted since ever, and what of it was reset. Or by the
+    /// same under a new id: what it knew of that when it was forked.
     Total { total: Amounts, base: Amounts },
     /// By anyone: all of this was seen, and is gone.
     Reset { total: Amounts },
@@ -84,7 +93,12 @@ enum Change {
 /// counts as both. The difference is what came after the last reset seen.
 #[inline]
 fn totals(events: &EventsOf<'_, Count>) -> (Amounts, Amounts) {
-    events.live().fold(Default::default(), |(greatest, greatest_base), (_, count)| match count.0 {
+    greatest(events.live().map(|(_, count)| count))
+}
+
+#[inline]
+fn greatest<'a>(counts: impl Iterator<Item = &'a Count>) -> (Amounts, Amounts) {
+    counts.fold(Default::default(), |(greatest, greatest_base), count| match count.0 {
         Change::Total { total, base } => (greatest.max(total), greatest_base.max(base)),
         Change::Reset { total } => (greatest.max(total), greatest_base.max(total)),
     })
@@ -96,11 +110,20 @@ impl Kind for Counting {
     const TAG: u8 = tag::PN_COUNTER;
     const NAME: &'static str = "PnCounter";
 
-    fn admits(writer: u32, key: &WriterKey, count: &Count) -> bool {
+    fn admits(_: u32, _: &WriterKey, count: &Count) -> bool {
         match count.0 {
-            Change::Total { total, base } => key.0 == writer && base.is_within(total),
+            Change::Total { total, base } => base.is_within(total),
             Change::Reset { .. } => true,
         }
+    }
+
+    /// The first of a count are the shared ones, and resets take away from the front.
+    fn divide(all: &[&Count], shared: &[&Count]) -> Option<(Count, Count)> {
+        let (all, base) = greatest(all.iter().copied());
+        let (shared, _) = greatest(shared.iter().copied());
+        let first = Change::Total { total: shared, base: base.min(shared) };
+        let rest = Change::Total { total: all.minus(shared), base: base.minus(shared) };
+        Some((Count(first), Count(rest)))
     }
 }
 

@@ -158,6 +158,12 @@ impl<V: Data> Kind for Versioned<V> {
             FieldState::Gone { .. } => true,
         }
     }
+
+    fn rename(event: &mut FieldEvent<V>, name: &dyn Fn(Dot) -> Dot) {
+        if let FieldState::Deleted { deletion, .. } | FieldState::Gone { deletion } = &mut event.state {
+            *deletion = name(*deletion);
+        }
+    }
 }
 
 /// The deletions of a record that a live value beside one of their marks overrules. Sorted.
