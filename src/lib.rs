@@ -17,17 +17,19 @@ pub mod mutants;
 #[cfg(not(feature = "mutants"))]
 mod mutants;
 pub mod replication;
+mod storage;
 mod store;
 mod types;
 
-pub use causality::{
-    Dot, Forked, ParseReplicaIdError, ReplicaId, Timestamp, VersionVector, Writer, WriterRecord,
-};
+pub use causality::{Dot, Forked, ParseReplicaIdError, ReplicaId, Timestamp, VersionVector, Writer, WriterRecord};
 pub use codec::{DecodeError, FragmentCodec, Limits};
 pub use crdt::{Crdt, DeltaCrdt};
 pub use kernel::{
     Applied, ApplyError, Causal, CausalInbox, Change, ChangeKind, Data, Delta, DotStore, Edit, Either, Fragment,
     InboxFull, Kind, Mut, Operation, Part, RebaseError, Shared, View,
+};
+pub use storage::{
+    Fault, Journal, LoadError, Loaded, MemoryStorage, PersistError, Persistent, Step, Storage, StorageFault, Stored,
 };
 pub use store::*;
 pub use types::*;
