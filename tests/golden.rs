@@ -7,8 +7,8 @@
 use std::path::PathBuf;
 
 use dotted::{
-    Causal, DwFlag, EwFlag, GCounter, Limits, LwwMap, LwwRegister, MapBody, MvRegister, Operation, OrSet, PnCounter,
-    PnCounterBody, SetBody, Store, Value, VersionVector, VersionedRecord, Writer,
+    Causal, DwFlag, EwFlag, GCounter, Limits, LwwMap, LwwRegister, MapBody, MemoryStorage, MvRegister, Operation,
+    OrSet, Persistent, PnCounter, PnCounterBody, SetBody, Store, Value, VersionVector, VersionedRecord, Writer, WriterRecord,
 };
 
 fn writers() -> [Writer; 3] {
@@ -213,4 +213,37 @@ fn version_vectors() {
     check("version", &bytes);
     assert_eq!(VersionVector::decode(&bytes, &Limits::default()).expect("golden bytes are read"), *value.version());
     check("version_empty", &VersionVector::new().encode());
+}
+
+#[test]
+fn storage() {
+    let [writer, ..] = writers();
+    let replica = Persistent::<OrSet<String>, _>::open(MemoryStorage::new(), Limits::default(), |_| writer);
+    let mut replica = replica.expect("it is empty");
+    replica.update(|set, writer| {
+        set.insert(writer, "milk".into());
+        // A second branch.
+        OrSet::new().insert(writer, 1);
+    });
+    replica.save().expect("no fault is set");
+    replica.update(|set, writer| set.remove(writer, "milk"));
+    replica.save().expect("no fault is set");
+    let record = replica.writer().record();
+    check("writer", &record.encode());
+    assert_eq!(WriterRecord::decode(&record.encode(), &Limits::default()), Ok(record));
+    check("writer_reserved", &replica.writer().reserve(300).encode());
+
+    let mut replica = replica.with_log_bytes(0);
+    replica.update(|set, writer| set.insert(writer, "tea".into()));
+    let disk = replica.into_storage();
+    check("stored.log", &disk.stored().log);
+    let resumed = |record: Option<WriterRecord>| Writer::resume(record.expect("it was saved"));
+    let mut replica = Persistent::<OrSet<String>, _>::open(disk, Limits::default(), resumed).expect("golden bytes");
+    assert!(replica.value().is_empty() && replica.value().removals() == 1);
+    replica = replica.with_log_bytes(0);
+    replica.update(|set, writer| set.insert(writer, "tea".into()));
+    replica.save().expect("no fault is set");
+    let stored = replica.into_storage().stored();
+    assert!(stored.log.is_empty());
+    check("stored.snapshot", &stored.snapshot.expect("the log was too long"));
 }

@@ -4,8 +4,8 @@ mod common;
 
 use common::random::Random;
 use dotted::{
-    ApplyError, Causal, DecodeError, Delta, Limits, LwwMap, MapBody, Operation, OrSet, PnCounter, PnCounterBody,
-    ReplicaId, SetBody, VersionVector, VersionedRecord, Writer,
+    ApplyError, Causal, DecodeError, Delta, Limits, LwwMap, MapBody, MemoryStorage, Operation, OrSet, Persistent,
+    PnCounter, PnCounterBody, ReplicaId, SetBody, Stored, VersionVector, VersionedRecord, Writer, WriterRecord,
 };
 use xxhash_rust::xxh64::xxh64;
 
@@ -189,6 +189,53 @@ fn mutated_operations_change_everything_they_say_or_nothing() {
         }
     }
     assert!(decoded > 100 && applied > 20, "{decoded} decoded, {applied} applied");
+}
+
+/// Snapshots, logs and records of writers: whatever is accepted works, and is saved again.
+#[test]
+fn mutated_storage_is_refused_or_sound() {
+    let mut replica = Persistent::<Value, _>::open(MemoryStorage::new(), Limits::default(), |_| Writer::from_seed(1))
+        .expect("it is empty")
+        .with_log_bytes(0);
+    for seed in 0..3 {
+        replica.update(|value, writer| {
+            value.try_merge(&rich(seed)).expect("it fits");
+            value.edit(writer, |(mut set, ..), edit| set.insert(edit, seed as u8));
+        });
+        replica.save().expect("no fault is set");
+    }
+    let stored = replica.with_log_bytes(1 << 20).into_storage().stored();
+    let snapshot = stored.snapshot.clone().expect("the log was too long");
+    let mut random = Random::new(12);
+    let (mut accepted, mut records) = (0, 0);
+    for _ in 0..10_000 {
+        let snapshot = Some(if random.chance(80) { mutate(&snapshot, &mut random) } else { snapshot.clone() });
+        let mut log = stored.log.clone();
+        if !log.is_empty() && random.chance(50) {
+            log = mutate(&log, &mut random);
+        }
+        let disk = MemoryStorage::holding(Stored { snapshot, log });
+        let resume = |record: Option<WriterRecord>| record.map_or_else(Writer::new, Writer::resume);
+        let Ok(mut replica) = Persistent::<Value, _>::open(disk, Limits::default(), resume) else { continue };
+        accepted += 1;
+        replica.update(|value, writer| {
+            value.edit(writer, |(mut set, ..), edit| set.insert(edit, 1));
+            exercise(value);
+        });
+        let version = replica.save().expect("no fault is set").clone();
+        let again = Persistent::<Value, _>::open(replica.into_storage(), Limits::default(), resume);
+        assert!(again.is_ok_and(|again| *again.value().version() == version));
+    }
+    let record = Writer::from_seed(1).reserve(7).encode();
+    for _ in 0..20_000 {
+        let bytes = mutate(&record, &mut random);
+        let Ok(record) = WriterRecord::decode(&bytes, &Limits::default()) else { continue };
+        records += 1;
+        assert_eq!(record.encode(), bytes);
+        let mut writer = Writer::resume(record);
+        OrSet::new().insert(&mut writer, 1);
+    }
+    assert!(accepted > 100 && records > 100, "{accepted} accepted, {records} records");
 }
 
 #[test]

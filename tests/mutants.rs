@@ -6,7 +6,7 @@ mod common;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use common::schedules::ALL;
+use common::schedules::{ALL, Schedule};
 use common::world::run;
 use dotted::mutants::{Mutant, with};
 
@@ -37,7 +37,19 @@ const EXPECTED: &[(Mutant, &[&str])] = &[
     (Mutant::OneDotPerGroup, &["G1"]),
     (Mutant::ResetIsRemoval, &["C1"]),
     (Mutant::IgnoreDependencies, &["O1"]),
+    (Mutant::OpenKnownBranch, &["B10"]),
+    (Mutant::ResumeFromValue, &["B6", "B7"]),
+    (Mutant::RebaseKeepsVersion, &["F1"]),
+    (Mutant::RebaseMovesWholeCounts, &["F3"]),
+    (Mutant::RebaseKeepsMarks, &["F5"]),
+    (Mutant::RebaseForgetsFloor, &["F2"]),
+    (Mutant::PersistedTooEarly, &["D1"]),
+    (Mutant::AppendAfterFailure, &["D2"]),
 ];
+
+fn schedules() -> impl Iterator<Item = &'static (&'static str, Schedule)> {
+    ALL.iter().chain(common::identity::ALL).chain(common::crash::ALL)
+}
 
 /// Whether the history goes wrong: a check fails, or an invariant does.
 fn notices(mutant: Mutant, history: impl Fn() -> Result<(), String>) -> bool {
@@ -51,8 +63,9 @@ fn every_broken_rule_is_noticed() {
     let mut missed = Vec::new();
     for &(mutant, expected) in EXPECTED {
         let by_schedule: Vec<&str> =
-            ALL.iter().filter(|(_, schedule)| notices(mutant, schedule)).map(|&(name, _)| name).collect();
-        let by_random = (1..=HISTORIES).find(|&seed| notices(mutant, || run(seed, 80).map(|_| ())));
+            schedules().filter(|(_, schedule)| notices(mutant, schedule)).map(|&(name, _)| name).collect();
+        let by_random = (1..=HISTORIES)
+            .find(|&seed| notices(mutant, || run(seed, 80).and_then(|_| common::fork::run(seed, 60)).map(|_| ())));
         println!("{mutant:?}: {by_schedule:?}, random history {by_random:?}");
         let as_expected = expected.iter().all(|name| by_schedule.contains(name));
         if !as_expected || (by_schedule.is_empty() && by_random.is_none()) {

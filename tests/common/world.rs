@@ -41,7 +41,7 @@ pub struct World {
 /// What went wrong.
 pub type Check = Result<(), String>;
 
-const KEYS: usize = 4;
+pub const KEYS: usize = 4;
 
 impl World {
     pub fn new(replicas: usize) -> Self {
