@@ -239,7 +239,7 @@ impl Stagings {
         let mut due = Vec::new();
         for staging in self.list.iter_mut().filter(|staging| staging.ask_at <= now) {
             staging.asked += 1;
-            staging.ask_at = now.saturating_add(retry << staging.asked.min(16));
+            staging.ask_at = now.saturating_add(retry.saturating_mul(1 << staging.asked.min(4)));
             due.push((staging.id, staging.missing()));
         }
         due.sort_unstable_by_key(|(id, _)| *id);

@@ -142,7 +142,8 @@ impl<C: DeltaCrdt> Replica<C> {
                 continue;
             }
             let watch = (origin, branch, round);
-            if self.watches.hear(watch, from, until, self.config.bounds.watches) {
+            let (targets, most) = (self.members.targets(), self.config.bounds.watches);
+            if self.watches.hear(watch, from, until, targets, most) {
                 for (id, peer) in self.members.all() {
                     let counter = peer.known.as_ref().map_or(0, |known| known.get(&branch));
                     self.watches.credit(id, &branch, counter, &mut news);

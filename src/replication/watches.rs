@@ -1,4 +1,4 @@
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::PeerId;
@@ -20,6 +20,9 @@ struct Watch {
     /// From whom the round came first.
     via: PeerId,
     until: u64,
+    /// Who is still to be told of the round. Each is told once: a round that was repeated in every `Have`
+    /// would come back to those who have forgotten it, and go round for ever.
+    untold: BTreeSet<PeerId>,
     /// What other members have of the branch.
     seen: BTreeMap<PeerId, u64>,
 }
@@ -31,18 +34,21 @@ impl Watches {
         (origin, branch, round): (PeerId, ReplicaId, u64),
         via: PeerId,
         until: u64,
+        targets: &[PeerId],
         limit: usize,
     ) -> bool {
+        let untold = || targets.iter().copied().filter(|&peer| peer != via && peer != origin).collect();
         let full = self.list.len() >= limit;
         match self.list.get_mut(&(origin, branch)) {
             Some(watch) if watch.round >= round => false,
             Some(watch) => {
-                (watch.round, watch.via, watch.until) = (round, via, until);
+                (watch.round, watch.via, watch.until, watch.untold) = (round, via, until, untold());
                 true
             }
             None if full => false,
             None => {
-                self.list.insert((origin, branch), Watch { round, via, until, seen: BTreeMap::new() });
+                self.list
+                    .insert((origin, branch), Watch { round, via, until, untold: untold(), seen: BTreeMap::new() });
                 true
             }
         }
@@ -79,9 +85,12 @@ impl Watches {
 
     /// What to say to a peer: the rounds, and what others have.
     #[expect(clippy::type_complexity)]
-    pub(super) fn tell(&self, to: PeerId) -> (Vec<(PeerId, ReplicaId, u64)>, Vec<(ReplicaId, PeerId, u64)>) {
-        let watches = self.list.iter().filter(|((origin, _), watch)| *origin != to && watch.via != to);
-        let watches = watches.map(|(&(origin, branch), watch)| (origin, branch, watch.round)).collect();
+    pub(super) fn tell(&mut self, to: PeerId) -> (Vec<(PeerId, ReplicaId, u64)>, Vec<(ReplicaId, PeerId, u64)>) {
+        let watches = self
+            .list
+            .iter_mut()
+            .filter_map(|(&(origin, branch), watch)| watch.untold.remove(&to).then_some((origin, branch, watch.round)));
+        let watches = watches.collect();
         let mut seen = BTreeMap::new();
         for ((_, branch), watch) in self.list.iter().filter(|(_, watch)| watch.via == to) {
             for (&member, &counter) in watch.seen.iter().filter(|&(&member, _)| member != to) {
