@@ -281,6 +281,8 @@ impl<C: DeltaCrdt> Replica<C> {
                     peer.paused_until = now.saturating_add(pause);
                     self.events.push(Event::Refused { peer: from, why });
                 }
+                // When the pause is over.
+                self.serve(from, false);
             }
             Why::Refused(_) => {}
         }

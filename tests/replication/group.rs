@@ -1,6 +1,6 @@
 //! Members and confirmations.
 
-use dotted::replication::{Bounds, Event, JoinError, Level, ReplicaError, Ticket, TooManyTickets, Topology};
+use dotted::replication::{Bounds, Event, JoinError, Level, ReplicaError, Ticket, Timing, TooManyTickets, Topology};
 
 use crate::net::*;
 
@@ -80,6 +80,30 @@ fn who_cannot_be_reached_is_named() {
             net.replicas[at].join(peer(2)).unwrap();
         }
         net.run_until(60_000, Net::converged);
+    }
+}
+
+/// Whoever waited is gone. What the others relayed for it must not be passed on between them for ever,
+/// however short their heartbeats are.
+#[test]
+fn nobody_goes_on_asking_for_one_that_is_gone() {
+    for topology in [Topology::FullMesh, Topology::Ring, Topology::Star { hub: peer(1) }] {
+        let timing = Timing { heartbeat: 2_000, watch: 5_000, ..Timing::default() };
+        let mut net =
+            Net::group_with(5, 1, |at| config(at).with_timing(timing.clone()).with_topology(topology.clone()));
+        net.run(5_000);
+        net.down.insert(2);
+        let dot = net.insert(0, 1);
+        net.replicas[0].confirm(dot, Level::All, 1 << 40).unwrap();
+        net.run(3_000);
+        net.down.insert(0);
+        net.run(60_000);
+        let before = net.log.len();
+        net.run(60_000);
+        let (beats, probes) = (3 * 60_000 / 1_500, 3 * 2 * 3);
+        assert!(net.log.len() - before <= beats + probes, "{topology:?}: {}", net.log.len() - before);
+        let quiet = net.log[before..].iter().map(|sent| sent.bytes.len()).max();
+        assert!(quiet.unwrap() < 150, "{topology:?}: nothing but heartbeats");
     }
 }
 
