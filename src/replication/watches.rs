@@ -109,3 +109,35 @@ impl Watches {
         self.list.retain(|(origin, _), watch| *origin != peer && watch.via != peer);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_is_told_once_and_what_is_seen_goes_back() {
+        let peers: Vec<PeerId> = (0..5).map(PeerId::from_seed).collect();
+        let branch = ReplicaId::from_seed(9);
+        let mut watches = Watches::default();
+        let round = |number| (peers[0], branch, number);
+        assert!(watches.hear(round(7), peers[1], 100, &peers[1..3], 1));
+        assert!(!watches.hear(round(7), peers[2], 200, &peers[1..3], 1), "no new round");
+        assert!(!watches.hear((peers[3], branch, 8), peers[1], 100, &peers[1..3], 1), "no room");
+        assert_eq!(watches.tell(peers[2]).0, [round(7)]);
+        assert!(watches.tell(peers[2]).0.is_empty() && watches.tell(peers[1]).0.is_empty());
+
+        let mut news = Vec::new();
+        watches.credit(peers[4], &branch, 3, &mut news);
+        watches.credit(peers[4], &branch, 2, &mut news);
+        assert_eq!(news, [peers[1]], "once, and to where the round came from");
+        assert_eq!(watches.tell(peers[1]).1, [(branch, peers[4], 3)]);
+        assert!(watches.tell(peers[2]).1.is_empty());
+
+        assert!(watches.hear(round(8), peers[2], 300, &peers[1..3], 1));
+        assert_eq!((watches.tell(peers[1]).0.len(), watches.tell(peers[2]).1.len()), (1, 1));
+        watches.expire(299);
+        assert_eq!(watches.list.len(), 1);
+        watches.expire(300);
+        assert!(watches.list.is_empty());
+    }
+}

@@ -123,7 +123,7 @@ fn confirmations_wait_for_durability() {
     net.run(5_000);
     assert_eq!(settled(&mut net, 0, all), None, "the other one could still lose it");
     net.replicas[1].persisted(&upto);
-    net.run(1_000);
+    net.run(10);
     assert_eq!(settled(&mut net, 0, all), Some(Event::Confirmed { ticket: all }));
 }
 
