@@ -17,6 +17,8 @@ pub mod mutants;
 #[cfg(not(feature = "mutants"))]
 mod mutants;
 pub mod replication;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod storage;
 mod store;
 mod types;

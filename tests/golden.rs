@@ -8,7 +8,8 @@ use std::path::PathBuf;
 
 use dotted::{
     Causal, DwFlag, EwFlag, GCounter, Limits, LwwMap, LwwRegister, MapBody, MemoryStorage, MvRegister, Operation,
-    OrSet, Persistent, PnCounter, PnCounterBody, SetBody, Store, Value, VersionVector, VersionedRecord, Writer, WriterRecord,
+    OrSet, Persistent, PnCounter, PnCounterBody, SetBody, Store, Value, VersionVector, VersionedRecord, Writer,
+    WriterRecord,
 };
 
 fn writers() -> [Writer; 3] {

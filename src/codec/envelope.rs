@@ -33,6 +33,12 @@ pub(crate) enum Content {
     Audit = 19,
 }
 
+/// Whether a message between replicas holds a state or a part of one.
+#[cfg(feature = "simulation")]
+pub(crate) fn is_state(bytes: &[u8]) -> bool {
+    bytes.get(MAGIC.len() + 1) == Some(&(Content::Part as u8))
+}
+
 /// Wraps what `write` appends: magic, version, kind, schema, shape, extensions, payload, checksum.
 pub(crate) fn seal(
     out: &mut Vec<u8>,

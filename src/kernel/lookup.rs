@@ -27,6 +27,10 @@ pub trait Key: Clone + Eq + Send + Sync + 'static {
     #[doc(hidden)]
     fn translate(self, slots: &Slots<'_>) -> Self;
 
+    /// Whether a key may name a writer.
+    #[doc(hidden)]
+    const NAMES_WRITERS: bool = false;
+
     /// The writer slot that the key names, if it names one.
     #[doc(hidden)]
     fn writer(&self) -> Option<u32> {
@@ -275,6 +279,8 @@ impl Key for WriterKey {
     fn translate(self, slots: &Slots<'_>) -> Self {
         Self(slots.0.get(self.0))
     }
+
+    const NAMES_WRITERS: bool = true;
 
     fn writer(&self) -> Option<u32> {
         Some(self.0)

@@ -19,7 +19,7 @@ use super::delta::{Delta, Effect, StoreDelta};
 use super::error::ApplyError;
 use super::event::Kind;
 use super::fragment::Fragment;
-use super::lookup::{Key, KeySort, Slots};
+use super::lookup::{Key, Slots};
 use super::store::DotStore;
 use crate::Causal;
 use crate::causality::{Dot, Forked, MAX_WRITERS, PackedDot, RESERVED_WRITERS, SlotMap, VersionVector, Writer};
@@ -254,7 +254,7 @@ impl<S: Kind> DotStore<S> {
     /// The keys that name one of these writers, each with all its events.
     pub(crate) fn counts_of(&self, own: &dyn Fn(u32) -> bool) -> StoreDelta<S> {
         let mut delta = StoreDelta::default();
-        if S::Key::SORT != KeySort::Writer {
+        if !S::Key::NAMES_WRITERS {
             return delta;
         }
         for (key, events) in self.entries().filter(|(key, _)| key.writer().is_some_and(own)) {

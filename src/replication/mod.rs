@@ -69,6 +69,9 @@ pub use confirmations::{Level, Ticket};
 pub use error::{Forked, JoinError, ReplicaError, TooManyTickets};
 pub use event::{Event, Refusal};
 pub use peer_id::PeerId;
+#[cfg(feature = "simulation")]
+#[doc(hidden)]
+pub use random::Random;
 pub use replica::Replica;
 pub use topology::Topology;
 pub use transmit::Transmit;

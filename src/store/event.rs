@@ -1,9 +1,11 @@
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::key::{InnerKey, StoreKey, ValueKind};
 use super::value::Value;
+use crate::causality::Dot;
 use crate::kernel::{DotStore, Kind, payload};
 use crate::types::{
     AddWins, Count, Counting, EnableWins, FieldEvent, LastWriteWins, Latest, MultiValue, Plain, Stamped, Versioned, tag,
@@ -54,6 +56,20 @@ impl Kind for ByName {
             ValueKind::Map => admits::<TextMap>(writer, &key.inner, event),
             ValueKind::Record => admits::<Versioned<Value>>(writer, &key.inner, event),
         }
+    }
+
+    fn rename(event: &mut StoreEvent, name: &dyn Fn(Dot) -> Dot) {
+        if let StoreEvent::Field(field) = event {
+            Versioned::<Value>::rename(field, name);
+        }
+    }
+
+    fn divide(all: &[&StoreEvent], shared: &[&StoreEvent]) -> Option<(StoreEvent, StoreEvent)> {
+        fn counts<'a>(events: &[&'a StoreEvent]) -> Vec<&'a Count> {
+            events.iter().filter_map(|event| Counting::value(event)).collect()
+        }
+        let (first, rest) = Counting::divide(&counts(all), &counts(shared))?;
+        Some((Counting::stored(first), Counting::stored(rest)))
     }
 
     fn serialize_value<Z: Serializer>(event: &StoreEvent, serializer: Z) -> Result<Z::Ok, Z::Error> {

@@ -148,6 +148,7 @@ impl Key for StoreKey {
     type Content = Value;
     type Name = Named;
     const NAMED: bool = true;
+    const NAMES_WRITERS: bool = true;
 
     fn shown(&self) -> &Self {
         self
