@@ -267,12 +267,13 @@ impl<C: DeltaCrdt> Replica<C> {
                     peer.progress();
                 }
             }
-            Why::Gap | Why::Floor if about_pinned => {
-                peer.pinned = None;
+            // Also about a delta that is not on its way any more: the version says what is missing.
+            Why::Parts | Why::Gap | Why::Floor => {
+                if about_pinned {
+                    peer.pinned = None;
+                }
                 self.serve(from, true);
             }
-            // About a delta that is not on its way any more: the version says what is missing.
-            Why::Parts | Why::Gap | Why::Floor => self.serve(from, true),
             Why::Refused(why) if about_pinned || why == Refusal::Forked => {
                 peer.pinned = None;
                 let pause = timing.back_off.saturating_mul(1 << peer.refusals.min(6));

@@ -196,7 +196,7 @@ fn nothing_leaves_before_it_is_durable() {
     net.run(1_000);
     let before = net.log.len();
     net.insert(0, 1);
-    net.insert(1, 2);
+    let dot = net.insert(1, 2);
     net.run(30_000);
     assert!(net.replicas[0].value().contains(&2));
     assert!(net.replicas[1].value().is_empty() || !net.replicas[1].value().contains(&1));
@@ -207,6 +207,8 @@ fn nothing_leaves_before_it_is_durable() {
     // It crashes: what nobody has seen may be written again under the same names.
     let version = net.replicas[0].value().version().clone();
     net.replicas[0].persisted(&version);
+    net.run(10);
+    assert!(net.replicas[1].known_of(peer(0)).unwrap().contains(&dot), "acknowledged at once now");
     net.run_until(40_000, Net::converged);
     net.run(1_000);
     assert!(net.replicas[1].is_in_sync_with(peer(0)));
