@@ -1,8 +1,10 @@
 use alloc::vec::Vec;
 
-use crate::causality::VersionVector;
+use uuid::Uuid;
+
+use crate::causality::{VersionVector, Writer};
 use crate::codec::{DecodeError, FragmentCodec, Limits};
-use crate::kernel::{Applied, ApplyError, Causal, Delta, Fragment};
+use crate::kernel::{Applied, ApplyError, Causal, Delta, Fragment, RebaseError, Shared};
 
 /// A join semilattice: replicas that merge each other's states agree, in whatever order and however
 /// often they do it.
@@ -55,6 +57,21 @@ pub trait DeltaCrdt: Crdt + Default {
     /// # Errors
     /// [`ApplyError::Gap`] or [`ApplyError::Floor`] if the receiver has not seen what it builds on.
     fn apply(&mut self, delta: Self::Delta) -> Result<Applied, ApplyError>;
+
+    /// What others can have of a writer's events: see [`Shared`](crate::Shared).
+    type Shared: Clone + core::fmt::Debug + Send + Sync + 'static;
+
+    /// All that the writer `uuid` has written to this value is known elsewhere, or may be.
+    fn shared(&self, uuid: Uuid) -> Self::Shared;
+
+    /// The value has left up to here, a version that it has had.
+    fn note_shared(&self, shared: &mut Self::Shared, upto: &VersionVector);
+
+    /// Gives what is not shared new names: those of `writer`. See [`Causal::rebase`].
+    ///
+    /// # Errors
+    /// [`RebaseError`]. The value is as it was.
+    fn rebase(&mut self, shared: &Self::Shared, writer: &mut Writer) -> Result<(), RebaseError>;
 
     /// Removals up to here may have been discarded.
     fn floor(&self) -> &VersionVector;
@@ -133,6 +150,20 @@ impl<F: FragmentCodec> DeltaCrdt for Causal<F> {
 
     fn apply(&mut self, delta: Delta<F>) -> Result<Applied, ApplyError> {
         self.apply(delta)
+    }
+
+    type Shared = Shared<F>;
+
+    fn shared(&self, uuid: Uuid) -> Shared<F> {
+        Shared::of(self, uuid)
+    }
+
+    fn note_shared(&self, shared: &mut Shared<F>, upto: &VersionVector) {
+        shared.note_upto(self, upto);
+    }
+
+    fn rebase(&mut self, shared: &Shared<F>, writer: &mut Writer) -> Result<(), RebaseError> {
+        self.rebase(&Self::new(), shared, writer).map(drop)
     }
 
     fn floor(&self) -> &VersionVector {

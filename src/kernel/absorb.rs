@@ -425,6 +425,10 @@ impl<S: Kind> Fragment for DotStore<S> {
         self.counts_of(own)
     }
 
+    fn collect_new_counts(&self, since: &Since<'_>, own: &dyn Fn(u32) -> bool, upto: &[u64]) -> StoreDelta<S> {
+        self.new_counts_of(since, own, upto)
+    }
+
     fn rename(delta: &mut StoreDelta<S>, shared: &Self, renaming: &mut Renaming) {
         delta.rename(shared, renaming);
     }

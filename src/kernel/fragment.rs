@@ -99,6 +99,11 @@ pub trait Fragment: Default + Clone + Send + Sync + 'static {
     #[doc(hidden)]
     fn collect_counts(&self, own: &dyn Fn(u32) -> bool) -> Self::Delta;
 
+    /// Those of the counts of these writers on which they have written since, but none that has an event
+    /// beyond `upto`.
+    #[doc(hidden)]
+    fn collect_new_counts(&self, since: &Since<'_>, own: &dyn Fn(u32) -> bool, upto: &[u64]) -> Self::Delta;
+
     /// Renames the events of a delta. `shared` are the counts that keep their names.
     #[doc(hidden)]
     fn rename(delta: &mut Self::Delta, shared: &Self, renaming: &mut Renaming);
@@ -232,6 +237,10 @@ macro_rules! tuple {
 
             fn same_live(&self, other: &Self, incoming: &Incoming<'_>) -> bool {
                 true $(&& self.$part.same_live(&other.$part, incoming))+
+            }
+
+            fn collect_new_counts(&self, since: &Since<'_>, own: &dyn Fn(u32) -> bool, upto: &[u64]) -> Self::Delta {
+                ($(self.$part.collect_new_counts(since, own, upto),)+)
             }
 
             fn collect_counts(&self, own: &dyn Fn(u32) -> bool) -> Self::Delta {

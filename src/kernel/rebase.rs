@@ -19,6 +19,7 @@ use super::delta::{Delta, Effect, StoreDelta};
 use super::error::ApplyError;
 use super::event::Kind;
 use super::fragment::Fragment;
+use super::incoming::Since;
 use super::lookup::{Key, Slots};
 use super::store::DotStore;
 use crate::Causal;
@@ -59,12 +60,40 @@ impl<F: Fragment> Shared<F> {
         Self { uuid, counts: counts.unwrap_or_default() }
     }
 
-    /// As [`of`](Shared::of), beside what had left before: a value may have been rolled back.
+    /// All of the value has left, or may have.
     pub fn note(&mut self, value: &Causal<F>) {
-        let more = Self::of(value, self.uuid);
-        if self.counts.try_merge(&more.counts).is_err() {
+        self.note_upto(value, value.version());
+    }
+
+    /// The value has left up to here, a version that it has had. Beside that stays what had left before: a value may
+    /// have been rolled back.
+    ///
+    /// A count that was written again since then stays as it was noted last: of that, a rebase would count
+    /// too much. Costs O(writers + what this writer has written since the last time).
+    pub fn note_upto(&mut self, value: &Causal<F>, upto: &VersionVector) {
+        let version = value.version();
+        if upto.branches_of(self.uuid).all(|(branch, counter)| counter <= self.last(&branch)) {
+            return;
+        }
+        let own = |slot: u32| version.uuid_bytes(slot) == self.uuid.as_bytes();
+        let known = version.counters().iter().zip(0..).map(|(&counter, slot)| match own(slot) {
+            true => counter.min(self.counts.version().get(&version.id(slot))),
+            false => counter,
+        });
+        let known = version.with_counters(known.collect());
+        let upto = version.meet(upto);
+        let counters = upto.aligned_to(version);
+        let body = value.body.collect_new_counts(&Since::new(&known, version), &own, &counters);
+        let delta = Delta {
+            base: upto.meet(self.counts.version()),
+            upto: version.with_counters(counters.into_owned()),
+            floor: VersionVector::new(),
+            live: None,
+            body,
+        };
+        if self.counts.apply(delta).is_err() {
             // It holds what the value holds, which is within all bounds.
-            *self = more;
+            *self = Self::of(value, self.uuid);
         }
     }
 
@@ -261,6 +290,26 @@ impl<S: Kind> DotStore<S> {
             let effect = |value: Option<&S::Value>| value.map_or(Effect::Removed, |value| Effect::Live(value.clone()));
             delta.list(key.clone(), events.iter().map(|(dot, value)| (dot, effect(value))).collect());
         }
+        delta
+    }
+}
+
+impl<S: Kind> DotStore<S> {
+    /// See [`Fragment::collect_new_counts`].
+    pub(crate) fn new_counts_of(&self, since: &Since<'_>, own: &dyn Fn(u32) -> bool, upto: &[u64]) -> StoreDelta<S> {
+        let mut delta = StoreDelta::default();
+        if !S::Key::NAMES_WRITERS {
+            return delta;
+        }
+        let has_left = |dot: PackedDot| upto.get(dot.slot() as usize).is_some_and(|&counter| dot.counter() <= counter);
+        self.visit_new(since, |slot| {
+            let (key, events) = (self.key_at(slot), self.events_at(slot));
+            if key.writer().is_some_and(own) && events.iter().all(|(dot, _)| has_left(dot)) {
+                let effect =
+                    |value: Option<&S::Value>| value.map_or(Effect::Removed, |value| Effect::Live(value.clone()));
+                delta.list(key.clone(), events.iter().map(|(dot, value)| (dot, effect(value))).collect());
+            }
+        });
         delta
     }
 }

@@ -1,7 +1,7 @@
 use core::fmt;
 
 use super::PeerId;
-use crate::causality::Dot;
+use crate::causality::Forked;
 use crate::codec::DecodeError;
 use crate::kernel::ApplyError;
 
@@ -60,13 +60,13 @@ pub enum ReplicaError {
         /// What there is too much of.
         error: ApplyError,
     },
-    /// Refused: the peer has seen an event of this replica's writer that the writer has not issued.
+    /// Refused: the peer has seen events of this replica's writer that it has not issued.
     /// See [`Forked`].
     Forked {
         /// Who sent it.
         peer: PeerId,
-        /// The event.
-        dot: Dot,
+        /// Which branch, and how far.
+        fork: Forked,
     },
 }
 
@@ -100,7 +100,7 @@ impl fmt::Display for ReplicaError {
             Self::WrongStore { .. } => f.write_str("about another store"),
             Self::BadDelta { error, .. } => write!(f, "its delta: {error}"),
             Self::NoRoom { error, .. } => write!(f, "its delta: {error}"),
-            Self::Forked { dot, .. } => write!(f, "it knows {dot}, which this replica has not written"),
+            Self::Forked { fork, .. } => write!(f, "{fork}"),
         }
     }
 }
@@ -114,24 +114,6 @@ impl core::error::Error for ReplicaError {
         }
     }
 }
-
-/// Somebody else writes under this replica's writer id: a copied disk, a restored backup, a second
-/// process.
-///
-/// Nothing is written any more, until [`replace_writer`](super::Replica::replace_writer) gives the replica a new id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Forked {
-    /// An event under this replica's id that it has not written.
-    pub dot: Dot,
-}
-
-impl fmt::Display for Forked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} was written by somebody else under this replica's id", self.dot)
-    }
-}
-
-impl core::error::Error for Forked {}
 
 /// Why a peer did not become a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::{PeerId, Ticket};
-use crate::causality::{Dot, VersionVector};
+use crate::causality::{Forked, VersionVector};
 use crate::kernel::Applied;
 
 /// What happened, to be polled.
@@ -29,13 +29,14 @@ pub enum Event {
         /// Who is missing; this replica itself if it does not have the event either.
         missing: Vec<PeerId>,
     },
-    /// Loud: a peer has seen an event of this replica's writer which the writer has not issued. See
-    /// [`Forked`](super::Forked). Raised once per peer, until there is a new writer.
+    /// Loud: a peer has seen events of this replica's writer that it has not issued, so another one writes
+    /// under its id. Nothing is written any more until [`rebase`](super::Replica::rebase). Raised once per
+    /// peer, until there is a new writer.
     Forked {
-        /// Who has seen it.
+        /// Who has seen them.
         peer: PeerId,
-        /// The event.
-        dot: Dot,
+        /// Which branch, and how far.
+        fork: Forked,
     },
     /// Loud: a peer has seen exactly the same events and has another state. One of both is damaged, or
     /// two writers have used one id. Raised once per peer and version.

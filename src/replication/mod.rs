@@ -66,7 +66,7 @@ mod watches;
 
 pub use config::{Bounds, Config, Timing};
 pub use confirmations::{Level, Ticket};
-pub use error::{Forked, JoinError, ReplicaError, TooManyTickets};
+pub use error::{JoinError, ReplicaError, TooManyTickets};
 pub use event::{Event, Refusal};
 pub use peer_id::PeerId;
 #[cfg(feature = "simulation")]

@@ -25,6 +25,7 @@ impl Random {
     }
 
     /// True in so many cases of a hundred.
+    #[cfg(feature = "simulation")]
     pub fn chance(&mut self, percent: u64) -> bool {
         self.next() % 100 < percent
     }

@@ -7,7 +7,7 @@ use super::parts::Staged;
 use super::peer::Say;
 use super::{Event, PeerId, Refusal, Replica, ReplicaError};
 use crate::DeltaCrdt;
-use crate::causality::{Dot, VersionVector};
+use crate::causality::VersionVector;
 use crate::codec::DecodeError;
 use crate::kernel::ApplyError;
 
@@ -322,25 +322,17 @@ impl<C: DeltaCrdt> Replica<C> {
         }
     }
 
-    /// Whether somebody has seen more of this writer's branches than it has issued.
+    /// Whether somebody has seen more of this writer's events than it has issued.
     fn check_fork(&mut self, from: PeerId, version: &VersionVector, id: u64) -> Result<(), ReplicaError> {
-        let Some(dot) = self.fork_in(version) else { return Ok(()) };
-        self.forked.get_or_insert(dot);
+        let Some(fork) = self.writer.forked_by(version) else { return Ok(()) };
+        self.forked.get_or_insert(fork);
         if let Some(peer) = self.members.get_mut(from) {
             peer.refuse(Why::Refused(Refusal::Forked), id);
             if !peer.forked {
                 peer.forked = true;
-                self.events.push(Event::Forked { peer: from, dot });
+                self.events.push(Event::Forked { peer: from, fork });
             }
         }
-        Err(ReplicaError::Forked { peer: from, dot })
-    }
-
-    /// An event of this writer that it has not issued.
-    fn fork_in(&self, version: &VersionVector) -> Option<Dot> {
-        let slots =
-            (0..version.slots() as u32).filter(|&slot| version.uuid_bytes(slot) == self.writer.uuid().as_bytes());
-        let ahead = |&slot: &u32| version.at(slot) > self.writer.last(version.branch(slot));
-        slots.filter(ahead).min_by_key(|&slot| version.branch(slot)).map(|slot| version.dot(slot, version.at(slot)))
+        Err(ReplicaError::Forked { peer: from, fork })
     }
 }

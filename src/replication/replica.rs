@@ -9,9 +9,10 @@ use super::parts::Encoded;
 use super::peer::Say;
 use super::random::Random;
 use super::watches::Watches;
-use super::{Config, Event, Forked, JoinError, Level, PeerId, Ticket, TooManyTickets, Topology};
+use super::{Config, Event, JoinError, Level, PeerId, Ticket, TooManyTickets, Topology};
 use crate::DeltaCrdt;
-use crate::causality::{Dot, VersionVector, Writer};
+use crate::causality::{Dot, Forked, VersionVector, Writer};
+use crate::kernel::RebaseError;
 
 /// One member of a group that keeps a value in common: the value, its writer, and what the others have.
 ///
@@ -32,7 +33,9 @@ pub struct Replica<C: DeltaCrdt> {
     pub(super) members: Membership,
     /// What is durable here. Not used unless the configuration says `durable`.
     pub(super) durable: VersionVector,
-    pub(super) forked: Option<Dot>,
+    pub(super) forked: Option<Forked>,
+    /// What has left of the writer's events.
+    pub(super) shared: C::Shared,
     pub(super) events: Events,
     pub(super) confirmations: Confirmations,
     pub(super) watches: Watches,
@@ -64,12 +67,11 @@ impl<C: DeltaCrdt> Replica<C> {
         let config = config.with_bounds(bounds);
         Self {
             durable: value.version().clone(),
-            value,
-            writer,
             now: 0,
             random: Random::new(config.seed),
             members: Membership::new(config.me, config.topology.clone()),
             forked: None,
+            shared: value.shared(writer.uuid()),
             events: Events::new(config.bounds.events),
             confirmations: Confirmations::default(),
             watches: Watches::default(),
@@ -83,6 +85,8 @@ impl<C: DeltaCrdt> Replica<C> {
             encoded: None,
             hash: None,
             sent: None,
+            value,
+            writer,
             config,
         }
     }
@@ -152,9 +156,9 @@ impl<C: DeltaCrdt> Replica<C> {
         }
     }
 
-    /// The event that somebody else wrote under this replica's id, if there is one.
+    /// Who writes under this replica's id, too, if that was noticed.
     #[must_use]
-    pub const fn forked(&self) -> Option<Dot> {
+    pub const fn forked(&self) -> Option<Forked> {
         self.forked
     }
 
@@ -172,8 +176,8 @@ impl<C: DeltaCrdt> Replica<C> {
     /// # Errors
     /// [`Forked`]: somebody else writes under this id. `write` was not called.
     pub fn update<R>(&mut self, write: impl FnOnce(&mut C, &mut Writer) -> R) -> Result<R, Forked> {
-        if let Some(dot) = self.forked {
-            return Err(Forked { dot });
+        if let Some(fork) = self.forked {
+            return Err(fork);
         }
         let before = self.value.version().clone();
         let result = write(&mut self.value, &mut self.writer);
@@ -206,19 +210,33 @@ impl<C: DeltaCrdt> Replica<C> {
         self.settle();
     }
 
-    /// Goes on under another writer, after [`Forked`] or whenever it is wanted. Returns the one before.
+    /// Carries on under a new writer after [`Forked`], or whenever it is wanted. Returns the one before.
     ///
-    /// The new one must never have been used. That does not repair collisions that were made before: an
-    /// [`update`](Replica::update) can do that now, with the state of the peer.
-    pub fn replace_writer(&mut self, writer: Writer) -> Writer {
+    /// What was written here and has left no one gets new names, and is as if the new writer had written it. Then
+    /// peers send what the other one wrote under the old id: nothing that either wrote is lost. Costs O(state). With
+    /// durable storage, nothing leaves before all of it is [persisted](Replica::persisted) again.
+    ///
+    /// See [`Causal::rebase`](crate::Causal::rebase) for what is beyond repair.
+    ///
+    /// # Errors
+    /// [`RebaseError`]. Nothing has changed then.
+    pub fn rebase(&mut self, mut writer: Writer) -> Result<Writer, RebaseError> {
+        let before = self.durable.clone();
+        self.value.rebase(&self.shared, &mut writer)?;
+        // The old names that were given up are not durable here, should they come back from a peer.
+        self.durable = before.meet(self.value.version());
+        self.shared = C::default().shared(writer.uuid());
         self.forked = None;
+        self.dirty = true;
         for (_, peer) in self.members.all_mut() {
             peer.forked = false;
+            peer.pinned = None;
+            peer.staged.forget_complete();
         }
         for peer in self.members.targets().to_vec() {
             self.greet(peer);
         }
-        core::mem::replace(&mut self.writer, writer)
+        Ok(core::mem::replace(&mut self.writer, writer))
     }
 
     /// Adds a member, or brings one back that has left. It is served at once. A member already: nothing

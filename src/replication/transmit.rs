@@ -21,7 +21,8 @@ impl<C: DeltaCrdt> Replica<C> {
     /// The next message to be sent, if there is one: peers in turn, one message each.
     ///
     /// Messages are made here, so a slow transport just calls it less often: nothing queues up, and nothing
-    /// is out of date when it leaves.
+    /// is out of date when it leaves. Whoever has no connection should not call it: what was fetched counts as
+    /// having left, which matters when a fork must be repaired.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         let published = self.published().into_owned();
         self.members.after(self.sent).into_iter().find_map(|to| {
@@ -56,11 +57,14 @@ impl<C: DeltaCrdt> Replica<C> {
         let pinned =
             peer.pinned.as_mut().filter(|pinned| pinned.has_unsent() && pinned.delta.upto.is_within(published))?;
         let part = pinned.next()?;
+        let upto = pinned.delta.upto.clone();
         if part.last {
             // The answer is waited for from now on.
             peer.retry_at = None;
         }
         let bytes = Message::Part(part).encode(store);
+        // To say what is here is not to send it: only now can somebody take it in.
+        self.value.note_shared(&mut self.shared, &upto);
         self.rearm(to);
         Some(bytes)
     }

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use uuid::Uuid;
+
 use super::Random;
 use super::plan::Plan;
 use crate::causality::{Timestamp, VersionVector, Writer};
@@ -21,6 +23,8 @@ pub(super) struct Node<C: DeltaCrdt> {
     pub(super) slow_until: u64,
     pub(super) is_member: bool,
     pub(super) is_retired: bool,
+    /// The id of this machine's own writer.
+    pub(super) own: Option<Uuid>,
     /// All that it has ever said it has.
     pub(super) ever: VersionVector,
 }
@@ -29,6 +33,8 @@ pub(super) struct Up<C: DeltaCrdt> {
     pub(super) replica: Replica<C>,
     pub(super) journal: Journal<C>,
     pub(super) step: Option<Step>,
+    /// What it had seen when it was checked last: it is what it was until it has seen more.
+    pub(super) checked: Option<VersionVector>,
     /// When it is woken next.
     pub(super) wake_at: u64,
     pub(super) tickets: Vec<(Ticket, Dot, Level)>,
@@ -45,6 +51,7 @@ impl<C: DeltaCrdt> Node<C> {
             slow_until: 0,
             is_member: true,
             is_retired: false,
+            own: None,
             ever: VersionVector::new(),
         }
     }
@@ -57,10 +64,14 @@ impl<C: DeltaCrdt> Node<C> {
         let clock = self.clock.clone();
         let now = move || Timestamp::from_millis(clock.load(Ordering::Relaxed));
         let writer = match record {
-            Some(record) if plan.durable && !fresh_writer => Writer::resume_with_clock(record, now),
+            // On a copied disk there is the record of another machine until the first save.
+            Some(record) if plan.durable && !fresh_writer && self.own == Some(record.uuid()) => {
+                Writer::resume_with_clock(record, now)
+            }
             _ => Writer::with_clock(ReplicaId::from_seed(random.next()).uuid(), now),
         };
-        let mut config = Config::new(self.id, uuid::Uuid::from_u128(1), random.next())
+        self.own = Some(writer.uuid());
+        let mut config = Config::new(self.id, Uuid::from_u128(1), random.next())
             .with_topology(plan.topology.clone())
             .with_timing(plan.timing.clone())
             .with_bounds(plan.bounds.clone());
@@ -69,7 +80,7 @@ impl<C: DeltaCrdt> Node<C> {
         }
         let journal = journal.with_log_bytes(256);
         let replica = Replica::new(value, writer, config);
-        self.up = Some(Up { replica, journal, step: None, wake_at: u64::MAX, tickets: Vec::new() });
+        self.up = Some(Up { replica, journal, step: None, checked: None, wake_at: u64::MAX, tickets: Vec::new() });
         Ok(())
     }
 

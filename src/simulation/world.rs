@@ -297,7 +297,7 @@ impl<S: Subject> World<S> {
                     self.report.unreachable += 1;
                 }
                 Event::Diverged { peer, version } => return Err(format!("diverged from {peer} at {version:?}")),
-                Event::Forked { peer, dot } => return Err(format!("a false alarm: {peer} knows {dot}")),
+                Event::Forked { peer, fork } => return Err(format!("a false alarm about {peer}: {fork}")),
                 _ => {}
             }
         }
@@ -319,8 +319,12 @@ impl<S: Subject> World<S> {
     }
 
     fn check(&mut self, number: usize) -> Result<(), String> {
-        let Some(up) = &self.nodes[number].up else { return Ok(()) };
+        let Some(up) = &mut self.nodes[number].up else { return Ok(()) };
         let value = up.replica.value();
+        if up.checked.as_ref() == Some(value.version()) {
+            return Ok(());
+        }
+        up.checked = Some(value.version().clone());
         if !value.version().is_within(&self.written) {
             return Err(format!("replica {number} has seen what nobody wrote"));
         }
@@ -389,7 +393,7 @@ impl<S: Subject> World<S> {
             let version = value.version();
             return Err(format!("replica {number} lost what was persisted: {persisted:?} became {version:?}"));
         }
-        if self.plan.durable {
+        if self.plan.durable && self.nodes[number].own == Some(writer.uuid()) {
             // The writer goes on from here; nobody has seen what came after.
             let writer = Writer::resume_with_clock(writer, Timestamp::default);
             let is_lost = |dot: &Dot| writer.owns(&dot.replica) && dot.counter > writer.last(dot.replica.branch());
@@ -517,6 +521,7 @@ impl<S: Subject> World<S> {
                 let subject = &self.subject;
                 if let Some(up) = &mut self.nodes[number].up {
                     let forgotten = up.replica.update(|value, _| subject.forget_removals(value));
+                    up.checked = None;
                     forgotten.map_err(|error| format!("replica {number} was not forked: {error}"))?;
                 }
                 "replica: forgot its removals"

@@ -231,7 +231,7 @@ impl fmt::Debug for Float {
 impl Hash for Value {
     fn hash<H: Hasher>(&self, state: &mut H) {
         match self {
-            Self::Null => ().hash(state),
+            Self::Null => {}
             Self::Bool(value) => value.hash(state),
             Self::Integer(value) => value.hash(state),
             Self::Float(value) => value.hash(state),

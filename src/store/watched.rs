@@ -2,6 +2,8 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use uuid::Uuid;
+
 use super::event::{ByName, StoreBody};
 use super::key::{Named, StoreKey, ValueKind};
 use super::snapshot::Snapshot;
@@ -10,7 +12,7 @@ use super::value::Value;
 use crate::causality::{ReplicaId, VersionVector, Writer};
 use crate::codec::{DecodeError, Limits};
 use crate::crdt::{Crdt, DeltaCrdt};
-use crate::kernel::{Applied, ApplyError, ChangeKind, Delta, Edit, Mut};
+use crate::kernel::{Applied, ApplyError, ChangeKind, Delta, Edit, Mut, RebaseError, Shared};
 
 /// A [`Store`] that tells what changed, and keeps snapshots of what was asked for.
 ///
@@ -289,6 +291,21 @@ impl DeltaCrdt for Watched {
 
     fn apply(&mut self, delta: Self::Delta) -> Result<Applied, ApplyError> {
         self.taking_in(|store, found| store.apply_with(delta, &mut |change| found(change.key.clone(), change.kind)))
+    }
+
+    type Shared = Shared<StoreBody>;
+
+    fn shared(&self, uuid: Uuid) -> Self::Shared {
+        Shared::of(&self.store, uuid)
+    }
+
+    fn note_shared(&self, shared: &mut Self::Shared, upto: &VersionVector) {
+        shared.note_upto(&self.store, upto);
+    }
+
+    fn rebase(&mut self, shared: &Self::Shared, writer: &mut Writer) -> Result<(), RebaseError> {
+        // It shows the same afterwards: only names of events are others.
+        DeltaCrdt::rebase(&mut self.store, shared, writer)
     }
 
     fn floor(&self) -> &VersionVector {

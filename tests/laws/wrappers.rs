@@ -74,6 +74,20 @@ impl<const WRONG: u8> DeltaCrdt for Wrapper<WRONG> {
         applied
     }
 
+    type Shared = <OrSet<u8> as DeltaCrdt>::Shared;
+
+    fn shared(&self, uuid: uuid::Uuid) -> Self::Shared {
+        self.set.shared(uuid)
+    }
+
+    fn note_shared(&self, shared: &mut Self::Shared, upto: &VersionVector) {
+        self.set.note_shared(shared, upto);
+    }
+
+    fn rebase(&mut self, shared: &Self::Shared, writer: &mut Writer) -> Result<(), RebaseError> {
+        DeltaCrdt::rebase(&mut self.set, shared, writer)
+    }
+
     fn floor(&self) -> &VersionVector {
         self.set.floor()
     }
