@@ -223,7 +223,7 @@ mod values {
 
     #[test]
     fn come_back_from_json_and_from_bytes() {
-        let deep = (0..64).fold(Ok(Value::Null), |value: Result<Value, TooDeep>, _| Value::list([value?]));
+        let deep = (0..64).try_fold(Value::Null, |value, _| Value::list([value]));
         let odd = Value::map([("$map", Value::map([("$bytes", 1)]).unwrap())]).unwrap();
         let all = [
             Value::Null,
