@@ -343,18 +343,18 @@ impl<F: Fragment> Causal<F> {
     /// anything leaves. Costs O(state), once.
     ///
     /// ```
-    /// use dotted::{Crdt, OrSet, Shared, Writer, WriterRecord};
+    /// use dotted::{Crdt, OrSet, Shared, Writer};
     ///
     /// let mut tokyo = Writer::new();
     /// let mut disk = OrSet::new();
-    /// disk.insert(&mut tokyo, "milk");
+    /// disk.insert(&mut tokyo, "milk".to_string());
     /// let record = tokyo.record();
     ///
     /// // The disk is copied, and both copies go on.
     /// let (mut one, mut two) = (disk.clone(), disk);
     /// let shared = Shared::of(&two, record.uuid());
     /// let (mut first, mut second) = (Writer::resume(record.clone()), Writer::resume(record));
-    /// one.insert(&mut first, "tea");
+    /// one.insert(&mut first, "tea".to_string());
     /// two.remove(&mut second, "milk");
     ///
     /// // They meet, and `two` has seen nothing of `tea` although its version says so.
@@ -362,7 +362,7 @@ impl<F: Fragment> Causal<F> {
     /// let mut writer = Writer::new();
     /// two.rebase(&one, &shared, &mut writer)?;
     /// one.merge(&two);
-    /// assert!(one == two && one.iter().eq(["tea"].iter()));
+    /// assert!(one == two && one.iter().eq(["tea"]));
     /// # Ok::<(), dotted::RebaseError>(())
     /// ```
     ///
