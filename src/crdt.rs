@@ -79,8 +79,15 @@ pub trait DeltaCrdt: Crdt + Default {
     /// Discards what is not needed any more.
     fn compact(&mut self);
 
-    /// The snapshot: everything that is stored.
-    fn encode(&self) -> Vec<u8>;
+    /// Appends the snapshot, everything that is stored, marked with the schema of the application's data.
+    fn encode_into(&self, schema: u32, out: &mut Vec<u8>);
+
+    /// The snapshot, with schema 0.
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.encode_into(0, &mut out);
+        out
+    }
 
     /// Reads a snapshot back.
     ///
@@ -88,12 +95,19 @@ pub trait DeltaCrdt: Crdt + Default {
     /// [`DecodeError`] for whatever is not the snapshot of a value of this type, within the limits.
     fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, DecodeError>;
 
-    /// Writes down a delta.
-    fn encode_delta(delta: &Self::Delta) -> Vec<u8>;
+    /// Appends a delta, marked with the schema of the application's data.
+    fn encode_delta_into(delta: &Self::Delta, schema: u32, out: &mut Vec<u8>);
 
-    /// [`delta_since`](DeltaCrdt::delta_since), written down at once.
-    fn encode_delta_since(&self, known: &VersionVector) -> Vec<u8> {
-        Self::encode_delta(&self.delta_since(known))
+    /// A delta written down, with schema 0.
+    fn encode_delta(delta: &Self::Delta) -> Vec<u8> {
+        let mut out = Vec::new();
+        Self::encode_delta_into(delta, 0, &mut out);
+        out
+    }
+
+    /// Appends [`delta_since`](DeltaCrdt::delta_since), without making it first where that can be.
+    fn encode_delta_since_into(&self, known: &VersionVector, schema: u32, out: &mut Vec<u8>) {
+        Self::encode_delta_into(&self.delta_since(known), schema, out);
     }
 
     /// Reads a delta back.
@@ -174,22 +188,20 @@ impl<F: FragmentCodec> DeltaCrdt for Causal<F> {
         self.compact();
     }
 
-    fn encode(&self) -> Vec<u8> {
-        self.encode()
+    fn encode_into(&self, schema: u32, out: &mut Vec<u8>) {
+        self.encode_into(schema, out);
     }
 
     fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, DecodeError> {
         Self::decode(bytes, limits)
     }
 
-    fn encode_delta(delta: &Delta<F>) -> Vec<u8> {
-        delta.encode()
+    fn encode_delta_into(delta: &Delta<F>, schema: u32, out: &mut Vec<u8>) {
+        delta.encode_into(schema, out);
     }
 
-    fn encode_delta_since(&self, known: &VersionVector) -> Vec<u8> {
-        let mut out = Vec::new();
-        self.encode_delta_since(known, &mut out);
-        out
+    fn encode_delta_since_into(&self, known: &VersionVector, schema: u32, out: &mut Vec<u8>) {
+        self.encode_delta_since_into(known, schema, out);
     }
 
     fn decode_delta(bytes: &[u8], limits: &Limits) -> Result<Delta<F>, DecodeError> {

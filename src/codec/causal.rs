@@ -209,11 +209,16 @@ impl<F: FragmentCodec> Causal<F> {
 
     /// Appends `delta_since(known)` as bytes, without cloning a key or a value.
     pub fn encode_delta_since(&self, known: &VersionVector, out: &mut Vec<u8>) {
+        self.encode_delta_since_into(known, 0, out);
+    }
+
+    /// As [`encode_delta_since`](Causal::encode_delta_since), marked with the schema of the application's data.
+    pub fn encode_delta_since_into(&self, known: &VersionVector, schema: u32, out: &mut Vec<u8>) {
         if !known.is_empty() && !self.context.floor.is_within(known) {
             // With the live set this costs O(state) anyhow.
-            return self.delta_since(known).encode_into(0, out);
+            return self.delta_since(known).encode_into(schema, out);
         }
-        self.put(Content::Delta, Which::Stored, known, 0, Some(&self.context.floor), out);
+        self.put(Content::Delta, Which::Stored, known, schema, Some(&self.context.floor), out);
     }
 
     /// The view that replicas agree on: version and live events. Equal for equal states, on every

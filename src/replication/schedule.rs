@@ -249,7 +249,8 @@ impl<C: DeltaCrdt> Replica<C> {
         match &self.encoded {
             Some(delta) if delta.known == known && delta.upto == *version => delta.clone(),
             _ => {
-                let bytes = self.value.encode_delta_since(&known);
+                let mut bytes = Vec::new();
+                self.value.encode_delta_since_into(&known, self.config.bounds.decode.schema, &mut bytes);
                 let delta = Encoded::new(known, version.clone(), bytes);
                 self.encoded = Some(delta.clone());
                 delta

@@ -46,6 +46,8 @@ pub struct Journal<C> {
     log: Option<u64>,
     snapshot: u64,
     log_bytes: u64,
+    /// Of the application's data: that of the limits with which it was opened.
+    schema: u32,
     pending: Option<Pending>,
     value: PhantomData<fn() -> C>,
 }
@@ -164,6 +166,7 @@ impl<C: DeltaCrdt> Journal<C> {
             log: (dropped == 0 && !stale).then_some(at as u64),
             snapshot: stored.snapshot.as_ref().map_or(0, Vec::len) as u64,
             log_bytes: 1 << 20,
+            schema: limits.schema,
             pending: None,
             value: PhantomData,
         };
@@ -223,7 +226,7 @@ impl<C: DeltaCrdt> Journal<C> {
         let pending = |generation, log, snapshot| {
             Some(Pending { version: version.clone(), writer: record.clone(), generation, log, snapshot })
         };
-        let logged = room.map(|log| (log, put_record(value, &record, &self.persisted)));
+        let logged = room.map(|log| (log, put_record(value, &record, &self.persisted, self.schema)));
         match logged.filter(|(_, bytes)| bytes.len() <= frame::LONGEST) {
             Some((log, logged)) => {
                 let mut bytes = Vec::new();
@@ -236,7 +239,7 @@ impl<C: DeltaCrdt> Journal<C> {
             }
             None => {
                 let generation = self.generation + 1;
-                let bytes = put_saved(value, &record, generation);
+                let bytes = put_saved(value, &record, generation, self.schema);
                 self.pending = pending(generation, 0, bytes.len() as u64);
                 Some(Step::Replace(bytes))
             }
@@ -303,7 +306,7 @@ fn open<'a>(bytes: &'a [u8], content: Content, limits: &Limits) -> Result<Reader
     envelope::open(bytes, content, &outer, |_| {})
 }
 
-fn put_saved<C: DeltaCrdt>(value: &C, writer: &WriterRecord, generation: u64) -> Vec<u8> {
+fn put_saved<C: DeltaCrdt>(value: &C, writer: &WriterRecord, generation: u64, schema: u32) -> Vec<u8> {
     let mut out = Vec::new();
     envelope::seal(
         &mut out,
@@ -313,13 +316,13 @@ fn put_saved<C: DeltaCrdt>(value: &C, writer: &WriterRecord, generation: u64) ->
         |out| {
             put_varint(out, generation);
             writer.put(out);
-            out.extend_from_slice(&value.encode());
+            value.encode_into(schema, out);
         },
     );
     out
 }
 
-fn put_record<C: DeltaCrdt>(value: &C, writer: &WriterRecord, since: &VersionVector) -> Vec<u8> {
+fn put_record<C: DeltaCrdt>(value: &C, writer: &WriterRecord, since: &VersionVector, schema: u32) -> Vec<u8> {
     let mut out = Vec::new();
     envelope::seal(
         &mut out,
@@ -328,7 +331,7 @@ fn put_record<C: DeltaCrdt>(value: &C, writer: &WriterRecord, since: &VersionVec
         |_| {},
         |out| {
             writer.put(out);
-            out.extend_from_slice(&C::encode_delta(&value.delta_since(since)));
+            value.encode_delta_since_into(since, schema, out);
         },
     );
     out

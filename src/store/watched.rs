@@ -281,8 +281,8 @@ impl DeltaCrdt for Watched {
         delta.upto()
     }
 
-    fn encode_delta_since(&self, known: &VersionVector) -> Vec<u8> {
-        DeltaCrdt::encode_delta_since(&self.store, known)
+    fn encode_delta_since_into(&self, known: &VersionVector, schema: u32, out: &mut Vec<u8>) {
+        self.store.encode_delta_since_into(known, schema, out);
     }
 
     fn can_apply(&self, delta: &Self::Delta) -> Result<(), ApplyError> {
@@ -316,16 +316,16 @@ impl DeltaCrdt for Watched {
         self.store.compact();
     }
 
-    fn encode(&self) -> Vec<u8> {
-        self.store.encode()
+    fn encode_into(&self, schema: u32, out: &mut Vec<u8>) {
+        self.store.encode_into(schema, out);
     }
 
     fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, DecodeError> {
         Store::decode(bytes, limits).map(Self::new)
     }
 
-    fn encode_delta(delta: &Self::Delta) -> Vec<u8> {
-        delta.encode()
+    fn encode_delta_into(delta: &Self::Delta, schema: u32, out: &mut Vec<u8>) {
+        delta.encode_into(schema, out);
     }
 
     fn decode_delta(bytes: &[u8], limits: &Limits) -> Result<Self::Delta, DecodeError> {

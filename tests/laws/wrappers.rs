@@ -96,10 +96,9 @@ impl<const WRONG: u8> DeltaCrdt for Wrapper<WRONG> {
         self.set.compact();
     }
 
-    fn encode(&self) -> Vec<u8> {
-        let mut bytes = self.set.encode();
-        bytes.extend((WRONG == COUNTS_REFUSALS).then_some(self.refusals));
-        bytes
+    fn encode_into(&self, schema: u32, out: &mut Vec<u8>) {
+        self.set.encode_into(schema, out);
+        out.extend((WRONG == COUNTS_REFUSALS).then_some(self.refusals));
     }
 
     fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, DecodeError> {
@@ -115,8 +114,8 @@ impl<const WRONG: u8> DeltaCrdt for Wrapper<WRONG> {
         Ok(Self { set, refusals: 0 })
     }
 
-    fn encode_delta(delta: &Self::Delta) -> Vec<u8> {
-        delta.encode()
+    fn encode_delta_into(delta: &Self::Delta, schema: u32, out: &mut Vec<u8>) {
+        delta.encode_into(schema, out);
     }
 
     fn decode_delta(bytes: &[u8], limits: &Limits) -> Result<Self::Delta, DecodeError> {

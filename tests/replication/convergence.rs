@@ -1,7 +1,7 @@
 //! How fast, with how much, and that it ends.
 
-use dotted::replication::{Config, Event, PeerId, Replica, Timing, Topology};
-use dotted::{Causal, LwwMap, MapBody, PnCounterBody, SetBody, VersionVector, Writer};
+use dotted::replication::{Bounds, Config, Event, PeerId, Replica, ReplicaError, Timing, Topology};
+use dotted::{Causal, DecodeError, Limits, LwwMap, MapBody, PnCounterBody, SetBody, VersionVector, Writer};
 
 use crate::net::*;
 
@@ -245,4 +245,20 @@ fn conflicts_arrive_everywhere() {
         assert_eq!(replica.value().conflicts()[0].versions.len(), 3);
         assert_eq!(replica.value(), replicas[0].value());
     }
+}
+
+/// The application's data has a schema: deltas carry it, and a peer with another one refuses them.
+#[test]
+fn the_schema_of_the_application_travels() {
+    let with = |schema: u32| Bounds { decode: Limits::default().with_schema(schema), ..Bounds::default() };
+    let mut net = Net::group_with(2, 1, |at| config(at).with_bounds(with(7)));
+    net.insert(0, 1);
+    net.run_until(5_000, Net::converged);
+    let mut net = Net::group_with(2, 1, |at| config(at).with_bounds(with(at as u32)));
+    net.insert(0, 1);
+    net.run(5_000);
+    assert!(net.replicas[1].value().is_empty());
+    assert!(net.errors.iter().any(|(at, error)| {
+        *at == 1 && matches!(error, ReplicaError::BadDelta { error: DecodeError::WrongSchema { found: 0 }, .. })
+    }));
 }
