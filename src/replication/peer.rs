@@ -23,8 +23,8 @@ pub(super) struct Peer {
     pub(super) away: bool,
     /// What it has, on evidence. Nothing known: not heard yet, or silent for too long.
     pub(super) known: Option<VersionVector>,
-    /// The longest message that it accepts.
-    pub(super) max_bytes: usize,
+    /// The longest message that it accepts, once it has said so.
+    pub(super) max_bytes: Option<usize>,
 
     pub(super) say: Say,
     pub(super) nack: Option<Nack>,
@@ -59,14 +59,14 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    /// Until a peer has said what it accepts.
-    const MAX_BYTES_UNTOLD: usize = 64 << 10;
+    /// The longest part of a delta until a peer has said what it accepts.
+    const PART_BYTES_UNTOLD: usize = 64 << 10;
 
     pub(super) fn new(bounds: &Bounds) -> Self {
         Self {
             away: false,
             known: None,
-            max_bytes: Self::MAX_BYTES_UNTOLD.min(bounds.message_bytes),
+            max_bytes: None,
             say: Say::Nothing,
             nack: None,
             audit: false,
@@ -90,6 +90,17 @@ impl Peer {
 
     pub(super) fn say(&mut self, what: Say) {
         self.say = self.say.max(what);
+    }
+
+    /// The longest message for it. Until it has said what it accepts, as much as this replica does: version vectors cannot
+    /// be cut, and those of many writers must fit from the first `Have` on.
+    pub(super) fn accepts(&self, bounds: &Bounds) -> usize {
+        self.max_bytes.unwrap_or(bounds.message_bytes)
+    }
+
+    /// The longest message for it that holds a part of a delta, which can be cut.
+    pub(super) fn accepts_parts(&self, bounds: &Bounds) -> usize {
+        self.max_bytes.unwrap_or(Self::PART_BYTES_UNTOLD.min(bounds.message_bytes))
     }
 
     /// One refusal is enough: whatever else was wrong comes up again. The version is filled in when it leaves.

@@ -66,7 +66,7 @@ impl<C: DeltaCrdt> Replica<C> {
         self.check_fork(from, &have.version, 0)?;
         let max_bytes = have.max_bytes.min(self.config.bounds.message_bytes);
         if let Some(peer) = self.members.get_mut(from) {
-            peer.max_bytes = max_bytes;
+            peer.max_bytes = Some(max_bytes);
             let lost = |delta: &VersionVector| !delta.is_within(&have.version);
             // It accepts less than before; or it starts again, without what the delta builds on.
             if peer
@@ -87,15 +87,16 @@ impl<C: DeltaCrdt> Replica<C> {
         let acknowledged = self.learn(from, version);
         let published = self.published().into_owned();
         let push_at = self.now.saturating_add(self.config.timing.debounce);
+        let pushes = acknowledged && self.pushes_to(from);
         let Some(peer) = self.members.get_mut(from) else { return };
         let ahead = peer.lacks(self.value.version());
         if peer.waits && (answer || peer.told.as_ref() != Some(&published)) {
             peer.say(Say::Have);
         }
-        if ahead && acknowledged {
+        if pushes {
             // It keeps up; what was written meanwhile is gathered as usual.
             peer.push_at.get_or_insert(push_at);
-        } else if ahead {
+        } else if ahead && !acknowledged {
             self.serve(from, true);
         }
         let Some(peer) = self.members.get_mut(from) else { return };
@@ -208,10 +209,10 @@ impl<C: DeltaCrdt> Replica<C> {
                     self.spread(Some(from));
                 }
                 let push_at = self.now.saturating_add(self.config.timing.debounce);
-                let is_target = self.members.is_target(from);
+                let pushes = self.members.is_target(from) && self.pushes_to(from);
                 if let Some(peer) = self.members.get_mut(from) {
                     peer.progress();
-                    if is_target && peer.lacks(self.value.version()) {
+                    if pushes {
                         peer.push_at.get_or_insert(push_at);
                     }
                 }

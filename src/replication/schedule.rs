@@ -100,18 +100,34 @@ impl<C: DeltaCrdt> Replica<C> {
         }
     }
 
+    /// Whether a peer that has just been heard is to get by a push what it lacks. In a full mesh it gets others' changes
+    /// from their writers, and rumors go round about them: if all pushed to all what they have heard
+    /// from all, every change would come from everyone.
+    pub(super) fn pushes_to(&self, id: PeerId) -> bool {
+        let version = self.value.version();
+        let Some(peer) = self.members.get(id).filter(|peer| peer.lacks(version)) else { return false };
+        let told_otherwise = self.members.topology == Topology::FullMesh && self.rumor_at.is_some();
+        // What is on its way already is looked at when it has arrived.
+        let lacks = |slot| peer.known.as_ref().is_some_and(|known| version.at(slot) > known.get(&version.id(slot)));
+        let uuid = self.writer.uuid();
+        let own = |&slot: &u32| version.uuid_bytes(slot) == uuid.as_bytes();
+        !told_otherwise || (peer.pinned.is_none() && (0..version.slots() as u32).filter(own).any(lacks))
+    }
+
     /// Tells some peers what is here, unless they are known to have it. They ask for what they lack.
     fn rumor(&mut self) {
-        let count = match self.members.topology {
-            Topology::Random { fan_out } => fan_out,
-            _ => 1,
+        // Where this is the only way, an answer is asked for: one that has told all it has, and hears of more, would wait
+        // for a delta. In a full mesh the writer has pushed, and this only sees to it that it got through.
+        let (count, say) = match self.members.topology {
+            Topology::Random { fan_out } => (fan_out, Say::Ask),
+            _ => (1, Say::Have),
         };
         self.members.redraw(&mut self.random);
         let behind: Vec<PeerId> =
             self.members.active().iter().copied().filter(|&peer| !self.is_in_sync_with(peer)).collect();
         for id in choose(&behind, count, &mut self.random) {
             if let Some(peer) = self.members.get_mut(id) {
-                peer.say(Say::Have);
+                peer.say(say);
             }
         }
         self.rumors = self.rumors.saturating_sub(1);
@@ -226,7 +242,7 @@ impl<C: DeltaCrdt> Replica<C> {
             peer.push_at = Some(now.saturating_add(wait));
             return;
         }
-        let (known, max_bytes) = (peer.known.clone().unwrap_or_default(), peer.max_bytes);
+        let (known, max_bytes) = (peer.known.clone().unwrap_or_default(), peer.accepts_parts(&self.config.bounds));
         let delta = self.encoded_since(known);
         if !self.has_room_to_pin(&delta) {
             let at = now.saturating_add(self.backoff(0));

@@ -77,7 +77,7 @@ impl<C: DeltaCrdt> Replica<C> {
             return None;
         }
         peer.told = Some(published.clone());
-        let max_bytes = peer.max_bytes;
+        let max_bytes = peer.accepts(&self.config.bounds);
         let (relayed, seen) = self.watches.tell(to);
         let own = self.confirmations.branches().into_iter().filter(|_| self.round > 0);
         let own = own.map(|branch| (me, branch, self.round));
@@ -100,7 +100,7 @@ impl<C: DeltaCrdt> Replica<C> {
     }
 
     fn fitting(&mut self, to: PeerId, bytes: Vec<u8>) -> Option<Vec<u8>> {
-        let fits = self.members.get(to).is_some_and(|peer| bytes.len() <= peer.max_bytes);
+        let fits = self.members.get(to).is_some_and(|peer| bytes.len() <= peer.accepts(&self.config.bounds));
         if !fits {
             self.events.push(Event::TooLong { peer: to, bytes: bytes.len() });
         }

@@ -89,6 +89,47 @@ fn a_new_joiner_is_served_at_once() {
     assert_eq!(net.count(before, PART), 0);
 }
 
+/// Until a peer had said how long messages may be, none above 64 KiB were sent: not even the `Have` that would have told
+/// it. So two replicas that had both seen more than some 3,400 writers never began to talk.
+#[test]
+fn replicas_that_have_seen_many_writers_find_each_other() {
+    let mut set = Set::new();
+    for writer in 100..5_100 {
+        set.insert(&mut Writer::from_seed(writer), writer);
+    }
+    let start = |at: usize| Replica::new(set.clone(), Writer::from_seed(at as u64), config(at));
+    let mut net = Net::of((0..2).map(start).collect(), 1);
+    net.join_all();
+    net.insert(0, 1);
+    net.insert(1, 2);
+    net.run_until(1_000, Net::converged);
+    assert!(net.converged() && net.replicas[0].value().contains(&2));
+}
+
+/// Whoever took in a push thought that its sender lacked what others had pushed meanwhile, and pushed that: where all wrote
+/// at once each change came to each from nearly all.
+#[test]
+fn in_a_full_mesh_each_change_comes_from_its_writer_alone() {
+    const COUNT: usize = 12;
+    let mut net = Net::group(COUNT, &Topology::FullMesh, 1);
+    net.run(10_000);
+    (0..COUNT).for_each(|at| net.fill(at, 10 * at as u64..10 * at as u64 + 10));
+    let before = net.log.len();
+    let took = net.run_until(1_000, Net::converged);
+    assert_eq!(took, 20 + 10, "the debounce and one way");
+    net.run(20_000);
+    assert_eq!(net.count(before, PART), COUNT * (COUNT - 1));
+}
+
+/// Whoever heard a rumor and had told before what it has said nothing, and waited for a delta until it tried again.
+#[test]
+fn a_rumor_is_answered_at_once() {
+    let mut net = Net::group(3, &Topology::Random { fan_out: 2 }, 1);
+    net.run(10_000);
+    net.insert(0, 1);
+    assert_eq!(net.run_until(5_000, Net::converged), 20 + 3 * 10, "the debounce; Have, Have, Delta");
+}
+
 #[test]
 fn changes_are_gathered_and_pushed_once() {
     let mut net = Net::group(2, &Topology::FullMesh, 1);
