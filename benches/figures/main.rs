@@ -1,15 +1,21 @@
 //! Measures the figures that the design promises, side by side with their floors in one run, and
 //! prints them as a Markdown table.
 //!
-//! `cargo bench --bench figures` measures all; words behind `--` choose sections by name.
+//! `cargo bench --bench figures` measures all; words behind `--` choose sections by name, and `plot`
+//! draws the curves of convergence anew instead.
 
 mod bytes;
 mod counter;
 mod delta;
+mod group;
 mod map;
 mod memory;
+mod messages;
+mod plot;
+mod replication;
 mod report;
 mod set;
+mod store;
 mod timing;
 #[path = "../workload/mod.rs"]
 mod workload;
@@ -26,7 +32,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 type Section = (&'static str, fn(&mut Report));
 
-const SECTIONS: [Section; 7] = [
+const SECTIONS: [Section; 9] = [
     ("set", set::measure),
     ("memory", memory::measure),
     ("delta", delta::measure),
@@ -34,11 +40,16 @@ const SECTIONS: [Section; 7] = [
     ("counter", counter::measure),
     ("map", map::measure),
     ("writers", writers::measure),
+    ("store", store::measure),
+    ("replication", replication::measure),
 ];
 
 fn main() {
     // What cargo adds, and what is meant for criterion, starts with a dash.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    if wanted.iter().any(|wanted| wanted == "plot") {
+        return plot::draw();
+    }
     let mut report = Report::default();
     for (name, measure) in SECTIONS {
         if wanted.is_empty() || wanted.iter().any(|wanted| name.contains(wanted.as_str())) {

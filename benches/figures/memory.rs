@@ -10,7 +10,7 @@ use crate::workload::keys;
 const SIZES: [usize; 10] = [1_000, 2_000, 5_000, 10_000, 30_000, 100_000, 300_000, 900_000, 1_000_000, 3_000_000];
 
 /// Bytes that are allocated and not yet given back.
-fn live_bytes() -> usize {
+pub fn live_bytes() -> usize {
     let stats = ALLOCATOR.stats();
     stats.bytes_allocated - stats.bytes_deallocated
 }

@@ -8,6 +8,14 @@ use crate::timing::Pair;
 #[derive(Default)]
 pub struct Report {
     rows: Vec<Row>,
+    tables: Vec<Table>,
+}
+
+/// Figures that need more columns than a row has.
+struct Table {
+    title: String,
+    columns: Vec<String>,
+    lines: Vec<Vec<String>>,
 }
 
 struct Row {
@@ -36,14 +44,28 @@ impl Report {
         let (what, reached, note) = (what.into(), reached.into(), note.into());
         self.rows.push(Row { what, goal: "–".into(), reached, note });
     }
+
+    /// A table of its own, behind the rows.
+    pub fn table(&mut self, title: impl Into<String>, columns: &[&str], lines: Vec<Vec<String>>) {
+        let columns = columns.iter().map(|column| column.to_string()).collect();
+        self.tables.push(Table { title: title.into(), columns, lines });
+    }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}\n", machine())?;
-        writeln!(f, "| row | goal | reached | note |\n|---|---|---|---|")?;
+        writeln!(f, "{}", machine())?;
+        if !self.rows.is_empty() {
+            writeln!(f, "\n| row | goal | reached | note |\n|---|---|---|---|")?;
+        }
         for Row { what, goal, reached, note } in &self.rows {
             writeln!(f, "| {what} | {goal} | {reached} | {note} |")?;
+        }
+        for Table { title, columns, lines } in &self.tables {
+            writeln!(f, "\n{title}\n\n| {} |\n|{}", columns.join(" | "), "---|".repeat(columns.len()))?;
+            for line in lines {
+                writeln!(f, "| {} |", line.join(" | "))?;
+            }
         }
         Ok(())
     }
