@@ -179,6 +179,15 @@ impl Writer {
         self.closed as usize + self.last.len()
     }
 
+    /// A second one of the same id, with a clock that stands still: for a search, in which each goes on in a
+    /// world of its own.
+    #[cfg(feature = "mutants")]
+    pub(crate) fn duplicate(&self) -> Self {
+        let Self { uuid, name, closed, last, recent, clock: _ } = self;
+        let clock = Box::new(|| Timestamp::from_millis(0));
+        Self { uuid: *uuid, name: name.clone(), closed: *closed, last: last.clone(), recent: *recent, clock }
+    }
+
     /// Reads the clock.
     pub(crate) fn now(&mut self) -> Timestamp {
         (self.clock)()

@@ -22,7 +22,7 @@ pub enum Level {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(u64);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Pending {
     dot: Dot,
     level: Level,
@@ -32,7 +32,7 @@ struct Pending {
 }
 
 /// The confirmations that are waited for.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Confirmations {
     pending: BTreeMap<Ticket, Pending>,
     next: u64,

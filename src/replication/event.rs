@@ -86,7 +86,7 @@ pub enum Refusal {
 }
 
 /// Events that wait, bounded.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Events {
     waiting: VecDeque<Event>,
     /// Bounded by the number of tickets.

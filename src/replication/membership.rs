@@ -6,7 +6,7 @@ use super::random::Random;
 use super::{Bounds, JoinError, PeerId, Topology};
 
 /// Who belongs to the group, as this replica was told.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Membership {
     pub(super) me: PeerId,
     pub(super) topology: Topology,

@@ -61,6 +61,8 @@ mod message;
 mod parts;
 mod peer;
 mod peer_id;
+#[cfg(feature = "mutants")]
+mod probe;
 mod random;
 mod receive;
 mod replica;

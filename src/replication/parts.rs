@@ -30,7 +30,7 @@ impl Encoded {
 /// A delta that is on its way to a peer. It stays the same until the peer has it, or says that it does
 /// not fit: made anew for every attempt it would never arrive where messages are lost and the
 /// sender goes on writing.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Pinned {
     pub(super) delta: Encoded,
     size: usize,
@@ -87,7 +87,7 @@ impl Pinned {
 }
 
 /// The parts of one delta, until all are there.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Staging {
     id: u64,
     total: usize,
@@ -140,7 +140,7 @@ pub(super) enum Staged {
 ///
 /// There can be several though only one is on its way: parts of older ones arrive late, and must not push
 /// out the one that makes progress.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Stagings {
     list: Vec<Staging>,
     /// The ids of the last deltas that were complete.

@@ -17,7 +17,7 @@ pub(super) enum Say {
 
 /// What a replica knows of one peer, and has to send to it. Messages are made when they are polled, so
 /// they are never out of date and never queue up.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Peer {
     /// A member that left counts no more, and nobody turns to it. It is still answered.
     pub(super) away: bool,

@@ -9,12 +9,12 @@ use crate::causality::{ReplicaId, VersionVector};
 /// Who waits starts a *round*: it floods outwards to all, and what members have of the branch flows back
 /// along the way on which the round came first. What is lost is repaired by the next round. Nothing of this
 /// is sent unless somebody waits.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Watches {
     list: BTreeMap<(PeerId, ReplicaId), Watch>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Watch {
     round: u64,
     /// From whom the round came first.

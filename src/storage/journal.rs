@@ -53,6 +53,7 @@ pub struct Journal<C> {
 }
 
 /// A step that was given out and is not known to be done.
+#[derive(Clone)]
 struct Pending {
     version: VersionVector,
     writer: WriterRecord,
@@ -182,6 +183,14 @@ impl<C: DeltaCrdt> Journal<C> {
     pub fn with_log_bytes(mut self, bytes: u64) -> Self {
         self.log_bytes = bytes;
         self
+    }
+
+    /// A second journal of the same storage: for a search, in which each goes on in a world of its own.
+    #[cfg(feature = "mutants")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self { persisted: self.persisted.clone(), writer: self.writer.clone(), pending: self.pending.clone(), ..*self }
     }
 
     /// All that is durable of the value: what may leave the process.

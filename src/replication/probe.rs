@@ -1,0 +1,154 @@
+//! A replica as a state that a search can copy and compare (feature `mutants`).
+
+use alloc::string::String;
+use core::fmt::Write;
+
+use super::message::Message;
+use super::peer::Peer;
+use super::random::Random;
+use super::{Config, Replica};
+use crate::DeltaCrdt;
+use crate::causality::VersionVector;
+
+/// Whatever is due later than this is far off: when exactly does not matter.
+const FAR: u64 = 1000;
+
+impl<C: DeltaCrdt> Replica<C> {
+    /// A second one, whose random choices follow from `seed`. Its writer has the same id and a clock that stands still,
+    /// so both may go on only in worlds of their own.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn duplicate(&self, seed: u64) -> Self {
+        Self {
+            value: self.value.clone(),
+            writer: self.writer.duplicate(),
+            config: self.config.clone(),
+            now: self.now,
+            random: Random::new(seed),
+            members: self.members.clone(),
+            durable: self.durable.clone(),
+            forked: self.forked,
+            events: self.events.clone(),
+            confirmations: self.confirmations.clone(),
+            watches: self.watches.clone(),
+            round: self.round,
+            dirty: self.dirty,
+            rumors: self.rumors,
+            rumor_at: self.rumor_at,
+            beat_at: self.beat_at,
+            beats: self.beats,
+            beaten: self.beaten,
+            encoded: self.encoded.clone(),
+            hash: self.hash.clone(),
+            sent: self.sent,
+        }
+    }
+
+    /// Everything on which depends what this replica will do, apart from its configuration and its random
+    /// choices. Times count from now. The fields are listed, so that none is forgotten.
+    #[doc(hidden)]
+    pub fn dump(&self, out: &mut String) {
+        let Self {
+            value,
+            writer,
+            config: Config { me, timing, .. },
+            now,
+            random: _,
+            members,
+            durable,
+            forked,
+            events,
+            confirmations,
+            watches,
+            round,
+            dirty,
+            rumors,
+            rumor_at,
+            beat_at,
+            beats,
+            beaten,
+            encoded,
+            // Follows from the value.
+            hash: _,
+            // In which order messages leave.
+            sent: _,
+        } = self;
+        let beats = beats % timing.audit_every.max(1);
+        // A delta made before counts where it would be made differently now.
+        let encoded = encoded.as_ref().filter(|delta| delta.upto == *value.version());
+        let encoded = encoded.filter(|delta| *delta.bytes != *value.encode_delta_since(&delta.known));
+        let encoded = encoded.map(|delta| (&delta.known, delta.id));
+        let [rumor_at, beat_at] = [rumor_at, beat_at].map(|at| from_now(*at, *now));
+        _ = write!(
+            out,
+            "{me:?} {:?} {:?} {durable:?} {forked:?} {events:?} {confirmations:?} {watches:?} {round} {dirty} \
+             {rumors} {rumor_at:?} {beat_at:?} {beats} {beaten:?} {encoded:?} {:?} {:?}",
+            value.encode(),
+            writer.record(),
+            members.active(),
+            members.targets(),
+        );
+        members.all().for_each(|(id, peer)| {
+            _ = write!(out, "\n{id:?} ");
+            peer.dump(*now, out);
+        });
+    }
+
+    /// What a message says that its sender has.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn claimed(&self, bytes: &[u8]) -> Option<VersionVector> {
+        let limits = &self.config.bounds.decode;
+        match Message::decode(bytes, limits).ok()?.1 {
+            Message::Have(have) => Some(have.version),
+            Message::Nack(nack) => Some(nack.version),
+            Message::Audit(audit) => Some(audit.version),
+            Message::Part(part) => Some(C::delta_upto(&C::decode_delta(&part.bytes, limits).ok()?).clone()),
+        }
+    }
+}
+
+impl Peer {
+    fn dump(&self, now: u64, out: &mut String) {
+        let Self {
+            away,
+            known,
+            max_bytes,
+            say,
+            nack,
+            audit,
+            pinned,
+            owes,
+            told,
+            waits,
+            staged,
+            push_at,
+            news_at,
+            retry_at,
+            attempts,
+            paused_until,
+            refusals,
+            bad,
+            work,
+            diverged,
+            forked,
+        } = self;
+        let [push_at, news_at, retry_at] = [push_at, news_at, retry_at].map(|at| from_now(*at, now));
+        let paused = paused_until.saturating_sub(now);
+        // How much is left of what it may cost matters when nothing is.
+        let empty = [bad, work].map(|budget| budget.clone().is_empty(now));
+        let pinned = pinned.as_ref().map(|pinned| {
+            let delta = &pinned.delta;
+            (delta.id, &delta.known, &delta.base, &delta.upto, pinned.message_bytes(), pinned.has_unsent())
+        });
+        _ = write!(
+            out,
+            "{away} {known:?} {max_bytes} {say:?} {nack:?} {audit} {pinned:?} {owes:?} {told:?} {waits} {staged:?} \
+             {push_at:?} {news_at:?} {retry_at:?} {attempts} {paused} {refusals} {empty:?} {diverged:?} {forked}"
+        );
+    }
+}
+
+fn from_now(at: Option<u64>, now: u64) -> Option<u64> {
+    at.map(|at| at.saturating_sub(now).min(FAR))
+}
