@@ -64,6 +64,10 @@ impl<C: DeltaCrdt, S: Storage> Persistent<C, S> {
     /// Loads what is stored, or starts empty. `writer` is given the saved record of the writer, if there
     /// is one, and decides: to resume it (read [Resuming](Writer#resuming) first), or to take a new one.
     ///
+    /// A new one is in storage after the first [`save`](Persistent::save), not before. So a start from a restored
+    /// backup is over when that has succeeded: after a crash before it, the record that is found is the backup's
+    /// again, and must not be resumed.
+    ///
     /// # Errors
     /// [`PersistError`]. Nothing was written.
     pub fn open(
