@@ -66,6 +66,12 @@ pub enum Mutant {
     PersistedTooEarly,
     /// Storage: an append that failed is followed by another.
     AppendAfterFailure,
+    /// Replication: what is known of a peer never becomes less.
+    KnownOnlyRises,
+    /// Replication: a delta that was not answered is not sent again.
+    NoRetry,
+    /// Replication: what is not durable leaves.
+    PublishTooEarly,
 }
 
 #[cfg(feature = "mutants")]

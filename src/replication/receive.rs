@@ -10,6 +10,7 @@ use crate::DeltaCrdt;
 use crate::causality::VersionVector;
 use crate::codec::DecodeError;
 use crate::kernel::ApplyError;
+use crate::mutants::{self, Mutant};
 
 impl<C: DeltaCrdt> Replica<C> {
     /// Takes in a message of `from`, for whom the transport vouches.
@@ -130,7 +131,10 @@ impl<C: DeltaCrdt> Replica<C> {
             peer.progress();
         }
         peer.waits = !version.is_within(self.value.version());
-        peer.known = Some(version);
+        match &mut peer.known {
+            Some(known) if mutants::on(Mutant::KnownOnlyRises) => known.join(&version),
+            known => *known = Some(version),
+        }
         acknowledged
     }
 

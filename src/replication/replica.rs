@@ -13,6 +13,7 @@ use super::{Config, Event, JoinError, Level, PeerId, Ticket, TooManyTickets, Top
 use crate::DeltaCrdt;
 use crate::causality::{Dot, Forked, VersionVector, Writer};
 use crate::kernel::RebaseError;
+use crate::mutants::{self, Mutant};
 
 /// One member of a group that keeps a value in common: the value, its writer, and what the others have.
 ///
@@ -149,7 +150,7 @@ impl<C: DeltaCrdt> Replica<C> {
     #[must_use]
     pub fn published(&self) -> Cow<'_, VersionVector> {
         let version = self.value.version();
-        if !self.config.durable || version.is_within(&self.durable) {
+        if !self.config.durable || version.is_within(&self.durable) || mutants::on(Mutant::PublishTooEarly) {
             Cow::Borrowed(version)
         } else {
             Cow::Owned(version.meet(&self.durable))

@@ -10,6 +10,7 @@ use super::topology::choose;
 use super::{PeerId, Replica, Topology};
 use crate::DeltaCrdt;
 use crate::causality::VersionVector;
+use crate::mutants::{self, Mutant};
 
 impl<C: DeltaCrdt> Replica<C> {
     /// It is `now`: does what is due. Calling it early or often does no harm.
@@ -202,7 +203,7 @@ impl<C: DeltaCrdt> Replica<C> {
         peer.waits &= !peer.known.as_ref().is_some_and(|known| known.is_within(self.value.version()));
         if let Some(pinned) = &mut peer.pinned {
             // What has not left yet, for the transport is slow or the storage is, cannot be answered.
-            if !pinned.has_unsent() {
+            if !pinned.has_unsent() && !mutants::on(Mutant::NoRetry) {
                 pinned.probe();
                 peer.attempts += 1;
                 if peer.attempts > most {
