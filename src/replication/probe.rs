@@ -28,6 +28,7 @@ impl<C: DeltaCrdt> Replica<C> {
             members: self.members.clone(),
             durable: self.durable.clone(),
             forked: self.forked,
+            shared: self.shared.clone(),
             events: self.events.clone(),
             confirmations: self.confirmations.clone(),
             watches: self.watches.clone(),
@@ -51,12 +52,13 @@ impl<C: DeltaCrdt> Replica<C> {
         let Self {
             value,
             writer,
-            config: Config { me, timing, .. },
+            config: Config { me, timing, bounds, .. },
             now,
             random: _,
             members,
             durable,
             forked,
+            shared,
             events,
             confirmations,
             watches,
@@ -76,12 +78,17 @@ impl<C: DeltaCrdt> Replica<C> {
         let beats = beats % timing.audit_every.max(1);
         // A delta made before counts where it would be made differently now.
         let encoded = encoded.as_ref().filter(|delta| delta.upto == *value.version());
-        let encoded = encoded.filter(|delta| *delta.bytes != *value.encode_delta_since(&delta.known));
+        let made_now = |known: &VersionVector| {
+            let mut bytes = Vec::new();
+            value.encode_delta_since_into(known, bounds.decode.schema, &mut bytes);
+            bytes
+        };
+        let encoded = encoded.filter(|delta| *delta.bytes != *made_now(&delta.known));
         let encoded = encoded.map(|delta| (&delta.known, delta.id));
         let [rumor_at, beat_at] = [rumor_at, beat_at].map(|at| from_now(*at, *now));
         _ = write!(
             out,
-            "{me:?} {:?} {:?} {durable:?} {forked:?} {events:?} {confirmations:?} {watches:?} {round} {dirty} \
+            "{me:?} {:?} {:?} {durable:?} {forked:?} {shared:?} {events:?} {confirmations:?} {watches:?} {round} {dirty} \
              {rumors} {rumor_at:?} {beat_at:?} {beats} {beaten:?} {encoded:?} {:?} {:?}",
             value.encode(),
             writer.record(),
@@ -143,7 +150,7 @@ impl Peer {
         });
         _ = write!(
             out,
-            "{away} {known:?} {max_bytes} {say:?} {nack:?} {audit} {pinned:?} {owes:?} {told:?} {waits} {staged:?} \
+            "{away} {known:?} {max_bytes:?} {say:?} {nack:?} {audit} {pinned:?} {owes:?} {told:?} {waits} {staged:?} \
              {push_at:?} {news_at:?} {retry_at:?} {attempts} {paused} {refusals} {empty:?} {diverged:?} {forked}"
         );
     }
