@@ -185,7 +185,7 @@ impl<C: DeltaCrdt> Replica<C> {
         if *self.value.version() != before {
             self.dirty = true;
             if !before.is_within(self.value.version()) {
-                self.members.all_mut().for_each(|(_, peer)| peer.staged.forget_complete());
+                self.went_back();
             }
             self.tell_own_news(&before);
             self.settle();
@@ -193,13 +193,29 @@ impl<C: DeltaCrdt> Replica<C> {
         Ok(result)
     }
 
+    /// The value does not hold any more what it held.
+    fn went_back(&mut self) {
+        let version = self.value.version();
+        // What is gone is not durable either, should it come back from a peer.
+        self.durable = self.durable.meet(version);
+        for (_, peer) in self.members.all_mut() {
+            peer.staged.forget_complete();
+            // It would never be published, and so stand in the way of all others.
+            if peer.pinned.as_ref().is_some_and(|pinned| !pinned.delta.upto.is_within(version)) {
+                peer.pinned = None;
+            }
+        }
+    }
+
     /// Everything up to here is durable, and may leave. Without durable storage this does nothing.
+    ///
+    /// What the value does not hold is passed over.
     pub fn persisted(&mut self, upto: &VersionVector) {
         if !self.config.durable {
             return;
         }
         let before = self.published().into_owned();
-        self.durable.join(upto);
+        self.durable.join(&upto.meet(self.value.version()));
         let published = self.published().into_owned();
         for (_, peer) in self.members.all_mut() {
             if peer.owes.as_ref().is_some_and(|owed| owed.is_within(&published)) {
