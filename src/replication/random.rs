@@ -33,6 +33,6 @@ impl Random {
     /// Between three and five quarters of `period`, so that replicas do not move in step.
     pub(super) fn around(&mut self, period: u64) -> u64 {
         let quarter = period / 4;
-        period - quarter + self.next() % (2 * quarter + 1)
+        (period - quarter).saturating_add(self.next() % (2 * quarter + 1))
     }
 }

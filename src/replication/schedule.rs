@@ -162,7 +162,7 @@ impl<C: DeltaCrdt> Replica<C> {
     }
 
     fn ask_for_confirmations(&mut self) {
-        self.round = self.now.max(self.round + 1);
+        self.round = self.now.max(self.round.saturating_add(1));
         for id in self.members.targets().to_vec() {
             if let Some(peer) = self.members.get_mut(id) {
                 peer.say(Say::Have);
