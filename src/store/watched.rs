@@ -136,7 +136,13 @@ impl Watched {
     ) -> R {
         let before = self.store.version().clone();
         let mut found = Vec::new();
+        // Should the closure unwind, nothing is known of what it wrote: anything may have changed.
+        let snapshots = core::mem::take(&mut self.snapshots);
+        let missed = core::mem::replace(&mut self.missed, true);
+        self.revision += 1;
         let result = self.store.edit_with(writer, &mut |change| found.push((change.key.clone(), change.kind)), edit);
+        (self.snapshots, self.missed) = (snapshots, missed);
+        self.revision -= 1;
         self.note(Origin::Local, found, &before);
         result
     }
@@ -304,8 +310,13 @@ impl DeltaCrdt for Watched {
     }
 
     fn rebase(&mut self, shared: &Self::Shared, writer: &mut Writer) -> Result<(), RebaseError> {
-        // It shows the same afterwards: only names of events are others.
-        DeltaCrdt::rebase(&mut self.store, shared, writer)
+        DeltaCrdt::rebase(&mut self.store, shared, writer)?;
+        // Events have other names: what is shown in their order, or decided by it, may be another.
+        self.snapshots.clear();
+        self.batches.clear();
+        (self.pending, self.missed) = (0, true);
+        self.revision += 1;
+        Ok(())
     }
 
     fn floor(&self) -> &VersionVector {
