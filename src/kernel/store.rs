@@ -52,6 +52,7 @@ struct Entry<S: Kind> {
 struct Siblings<V> {
     /// The entry that they belong to.
     slot: u32,
+    /// The greatest dot first.
     events: Vec<Event<V>>,
 }
 
@@ -175,7 +176,9 @@ impl<S: Kind> DotStore<S> {
     fn holds_at(&self, slot: u32, dot: PackedDot) -> bool {
         match self.entries.get(slot).cell.state() {
             State::Live(held) | State::Removed(held) => held == dot,
-            State::Many(number) => self.many[number as usize].events.iter().any(|event| event.dot == dot),
+            State::Many(number) => {
+                self.many[number as usize].events.binary_search_by(|event| dot.cmp(&event.dot)).is_ok()
+            }
         }
     }
 
@@ -599,6 +602,7 @@ impl<S: Kind> DotStore<S> {
             assert!(self.find(self.key_at(slot)).is_ok_and(|found| found == slot), "a key is not found");
             let events = self.events_at(slot);
             assert!(events.len() >= 1);
+            assert!((1..events.len()).all(|at| events.at(at - 1).0 > events.at(at).0), "siblings are not sorted");
             for (dot, value) in events.iter() {
                 assert_eq!(self.holding(dot), Some(slot), "{dot:?} is not in the index");
                 removals += usize::from(value.is_none());
