@@ -148,30 +148,6 @@ fn what_an_edit_wrote_before_it_unwound_is_shown() {
 }
 
 #[test]
-fn many_siblings_and_a_removal_cost_no_square() {
-    let writers = 20_000;
-    let mut base = Set::new();
-    let mut first = Writer::from_seed(1);
-    (0..5_000).for_each(|at| _ = base.insert(&mut first, at));
-    for at in 0..writers {
-        let mut one = Set::new();
-        one.insert(&mut Writer::from_seed(10 + at), 7_777);
-        base.merge(&one);
-    }
-    let time = |set: &Set| {
-        let start = std::time::Instant::now();
-        let bytes = set.encode();
-        let spent = start.elapsed();
-        assert!(!bytes.is_empty());
-        spent
-    };
-    let without = time(&base);
-    base.insert(&mut first, 3);
-    let with = time(&base);
-    assert!(with < 10 * without + std::time::Duration::from_millis(50), "{without:?} {with:?}");
-}
-
-#[test]
 fn everything_can_be_sent_to_another_thread() {
     fn both<T: Send + Sync>() {}
     fn send<T: Send>() {}

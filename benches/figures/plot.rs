@@ -32,14 +32,26 @@ const TICKS: [(f64, &str); 8] = [
 
 /// Colours that can be told apart on light and on dark, and by those who see few colours; each with a pattern of its own.
 const STYLE: &str = "\
-.dotted-plot{--ground:#fff;--ink:#1f2328;--faint:#57606a;--line:#d8dee4;--a:#2a78d6;--b:#b35c00;--c:#177a5b;--d:#a13d97;\
-font:13px system-ui,-apple-system,'Segoe UI',sans-serif;max-width:100%;height:auto}
-@media (prefers-color-scheme:dark){.dotted-plot{--ground:#15191f;--ink:#e6edf3;--faint:#9da7b3;--line:#333b45;\
---a:#5aa2f2;--b:#e8963a;--c:#3fb78f;--d:#d884cd}}
-.dotted-plot .t{fill:var(--ink)}
-.dotted-plot .f{fill:var(--faint)}
-.dotted-plot .g{stroke:var(--line);stroke-width:1}
-.dotted-plot .l{fill:none;stroke-width:2.5;stroke-linejoin:round}";
+.dotted-plot{font:13px system-ui,-apple-system,'Segoe UI',sans-serif;max-width:100%;height:auto}
+.dotted-plot .p{fill:#fff}
+.dotted-plot .t{fill:#1f2328}
+.dotted-plot .f{fill:#57606a}
+.dotted-plot .g{stroke:#d8dee4;stroke-width:1}
+.dotted-plot .l{fill:none;stroke-width:2.5;stroke-linejoin:round}
+.dotted-plot .a{stroke:#2a78d6}
+.dotted-plot .b{stroke:#b35c00}
+.dotted-plot .c{stroke:#177a5b}
+.dotted-plot .d{stroke:#a13d97}
+@media (prefers-color-scheme:dark){
+.dotted-plot .p{fill:#15191f}
+.dotted-plot .t{fill:#e6edf3}
+.dotted-plot .f{fill:#9da7b3}
+.dotted-plot .g{stroke:#333b45}
+.dotted-plot .a{stroke:#5aa2f2}
+.dotted-plot .b{stroke:#e8963a}
+.dotted-plot .c{stroke:#3fb78f}
+.dotted-plot .d{stroke:#d884cd}
+}";
 const STROKES: [&str; 4] = ["", "8 4", "2 3", "10 3 2 3"];
 
 pub fn draw() {
@@ -104,7 +116,7 @@ fn svg(curves: &[Vec<u64>; 4]) -> String {
         r#"<title id="dotted-plot-title">Share of {MEMBERS} replicas that have a change, over the time since it was written, by topology</title>"#
     ));
     line(format!("<style>\n{STYLE}\n</style>"));
-    line(format!(r#"<rect width="{width}" height="{height}" rx="6" fill="var(--ground)"/>"#));
+    line(format!(r#"<rect width="{width}" height="{height}" rx="6" class="p"/>"#));
     for percent in [0, 25, 50, 75, 100] {
         let at = y(f64::from(percent) / 100.0);
         line(format!(r#"<path class="g" d="M{LEFT} {at}H{RIGHT}"/>"#));
@@ -129,7 +141,7 @@ fn svg(curves: &[Vec<u64>; 4]) -> String {
     let mut at = LEFT - 46.0;
     for (place, (curve, shape)) in curves.iter().zip(Shape::ALL).enumerate() {
         let (colour, dashes) = (["a", "b", "c", "d"][place], STROKES[place]);
-        let style = format!(r#"class="l" fill="none" stroke="var(--{colour})" stroke-dasharray="{dashes}""#);
+        let style = format!(r#"class="l {colour}" stroke-dasharray="{dashes}""#);
         let style = style.replace(r#" stroke-dasharray="""#, "");
         line(format!(r#"<path {style} d="M{at} 44h32"/>"#));
         line(format!(r#"<text class="t" x="{}" y="48">{}</text>"#, at + 38.0, shape.name()));
@@ -138,7 +150,7 @@ fn svg(curves: &[Vec<u64>; 4]) -> String {
         if let Some(last) = curve.last().map(|&last| last as f64).filter(|&last| last <= TO) {
             let (end, label) =
                 (x(last), if last < 1e3 { format!("{last} ms") } else { format!("{} s", number(last / 1e3)) });
-            line(format!(r#"<circle cx="{end:.1}" cy="{TOP}" r="4" fill="var(--{colour})"/>"#));
+            line(format!(r#"<circle cx="{end:.1}" cy="{TOP}" r="2.75" class="l {colour}"/>"#));
             line(format!(r#"<text class="t" x="{end:.1}" y="{}" text-anchor="middle">{label}</text>"#, TOP - 10.0));
         }
     }

@@ -23,6 +23,7 @@ impl<C: DeltaCrdt> Replica<C> {
     /// Messages are made here, so a slow transport just calls it less often: nothing queues up, and nothing
     /// is out of date when it leaves. Whoever has no connection should not call it: what was fetched counts as
     /// having left, which matters when a fork must be repaired.
+    #[must_use = "a message that is dropped counts as sent"]
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         let published = self.published().into_owned();
         self.members.after(self.sent).into_iter().find_map(|to| {

@@ -223,6 +223,7 @@ impl<C: DeltaCrdt> Journal<C> {
     ///
     /// Costs what is new, or O(state) for a snapshot. A value that was rolled back, or whose writer has
     /// another id than before ([`Causal::rebase`](crate::Causal::rebase)), is saved as a snapshot.
+    #[must_use = "a step that is dropped keeps the journal busy: do it, or call `failed`"]
     pub fn record(&mut self, value: &C, writer: &Writer) -> Option<Step> {
         let version = value.version();
         let record = writer.record();

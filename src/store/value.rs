@@ -12,6 +12,10 @@ use hashbrown::Equivalent;
 /// What a store keeps: data of any shape, compared by what it is.
 ///
 /// Cloning is cheap: texts, bytes, lists and maps are shared. An integer is never equal to a float.
+///
+/// In JSON and other formats for people it looks like what it is. What they have no form for is a map with one key:
+/// `{"$bytes": "00ff"}`, `{"$float": "NaN"}`; and a map of which a key begins with a dollar is `{"$map": {…}}`. So
+/// foreign JSON with such keys is refused, and so are integers from 2⁶³ on.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 #[non_exhaustive]
 pub enum Value {
