@@ -145,13 +145,13 @@ fn every_order_of_a_few_events_is_right() {
     assert!(total.states >= 5_000_000, "the scopes have become smaller");
 }
 
+/// (`ListOnlyNewEvents` needs more events on one key than fit into small worlds; `tests/mutants.rs` notices it.)
 #[test]
 fn broken_rules_are_noticed() {
     use Mutant::*;
     std::panic::set_hook(Box::new(|_| {}));
     let mutants = [
         IgnoreGap,
-        ListOnlyNewEvents,
         InsertKnownEvents,
         KeepSuperseded,
         DropLosersOnMerge,
