@@ -26,16 +26,16 @@ impl<S: Kind> DotStore<S> {
     /// Writes one event, which supersedes everything that is known of its key.
     #[inline]
     pub(crate) fn write(&mut self, edit: &mut Edit<'_>, key: S::Key, value: Option<S::Value>) -> Dot {
-        if edit.is_watched() {
-            return self.write_watched(edit, key, value);
+        if edit.is_recorded() {
+            return self.write_recorded(edit, key, value);
         }
         let dot = edit.issue();
-        self.put(key, dot, value, |old| edit.supersede(old));
+        self.put(key, dot, value, |_| {});
         edit.dot(dot)
     }
 
     #[cold]
-    fn write_watched(&mut self, edit: &mut Edit<'_>, key: S::Key, value: Option<S::Value>) -> Dot {
+    fn write_recorded(&mut self, edit: &mut Edit<'_>, key: S::Key, value: Option<S::Value>) -> Dot {
         let found = self.find(&key).ok();
         let was_live = found.is_some_and(|slot| self.is_live(slot));
         let dot = edit.issue();
@@ -56,9 +56,17 @@ impl<S: Kind> DotStore<S> {
             self.settle(slot, was_live, Vec::new());
             return edit.dot(dot);
         }
-        if edit.is_watched() {
-            edit.touch(slot, self.is_live(slot));
+        if edit.is_recorded() {
+            return self.write_at_recorded(edit, slot, value);
         }
+        let dot = edit.issue();
+        self.put_at(slot, dot, value, |_| {});
+        edit.dot(dot)
+    }
+
+    #[cold]
+    fn write_at_recorded(&mut self, edit: &mut Edit<'_>, slot: u32, value: Option<S::Value>) -> Dot {
+        edit.touch(slot, self.is_live(slot));
         let dot = edit.issue();
         self.put_at(slot, dot, value, |old| edit.supersede(old));
         edit.dot(dot)

@@ -5,7 +5,7 @@ use super::changes::Applied;
 use super::context::Context;
 use super::delta::Delta;
 use super::dot_set::DotSet;
-use super::edit::Edit;
+use super::edit::{Edit, Record};
 use super::error::ApplyError;
 use super::event::Kind;
 use super::fragment::{Fragment, Raw, Show, Visit};
@@ -144,12 +144,12 @@ impl<F: Fragment> Causal<F> {
     ) -> (R, Option<Operation<F>>) {
         self.collect_if_due();
         let Self { context, body } = self;
-        let mut superseded = Vec::new();
-        let mut group = Edit::new(context, writer, Some(&mut superseded));
+        let mut record = Record::default();
+        let mut group = Edit::new(context, writer, Some(&mut record));
         let result = edit(body.edit(), &mut group);
         let operation = group.finish().map(|written| {
             let heard = context.take_heard();
-            Operation::new(&context.version, body, &written, &superseded, &heard)
+            Operation::new(&context.version, body, &written, &record.superseded, &heard)
         });
         (result, operation)
     }
@@ -433,12 +433,12 @@ impl<S: Kind> Causal<DotStore<S>> {
     ) -> R {
         self.collect_if_due();
         let Self { context, body } = self;
-        let mut touched = Vec::new();
-        let mut group = Edit::watched(context, writer, &mut touched);
+        let mut record = Record::default();
+        let mut group = Edit::new(context, writer, Some(&mut record));
         let result = edit(body.edit(), &mut group);
         group.close();
         let mut changes = DotStore::<S>::changes(true);
-        body.report_touched(&touched, &mut changes);
+        body.report_touched(&record.touched, &mut changes);
         DotStore::<S>::show_changes(&changes, visit);
         result
     }

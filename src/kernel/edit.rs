@@ -13,10 +13,17 @@ pub struct Edit<'a> {
     own: Option<Own>,
     count: u64,
     now: Option<Timestamp>,
-    /// Where superseded dots are noted, if an operation is to be made.
-    record: Option<&'a mut Vec<PackedDot>>,
-    /// Where written slots are noted, and whether they were live before, if changes are to be shown.
-    touched: Option<&'a mut Vec<(u32, bool)>>,
+    /// Where more is noted, if an operation is to be made or changes are to be shown.
+    record: Option<&'a mut Record>,
+}
+
+/// What an edit did to the store, as far as its events do not say it.
+#[derive(Default)]
+pub(crate) struct Record {
+    /// The dots that it superseded.
+    pub(crate) superseded: Vec<PackedDot>,
+    /// The slots that it wrote, and whether they were live before.
+    pub(crate) touched: Vec<(u32, bool)>,
 }
 
 /// What a finished edit wrote.
@@ -29,27 +36,18 @@ pub(crate) struct Written {
 
 impl<'a> Edit<'a> {
     #[inline]
-    pub(crate) fn new(
-        context: &'a mut Context,
-        writer: &'a mut Writer,
-        record: Option<&'a mut Vec<PackedDot>>,
-    ) -> Self {
-        Self { context, writer, own: None, count: 0, now: None, record, touched: None }
-    }
-
-    /// An edit that notes which slots it writes.
-    pub(crate) fn watched(context: &'a mut Context, writer: &'a mut Writer, touched: &'a mut Vec<(u32, bool)>) -> Self {
-        Self { touched: Some(touched), ..Self::new(context, writer, None) }
+    pub(crate) fn new(context: &'a mut Context, writer: &'a mut Writer, record: Option<&'a mut Record>) -> Self {
+        Self { context, writer, own: None, count: 0, now: None, record }
     }
 
     #[inline]
-    pub(crate) fn is_watched(&self) -> bool {
-        self.touched.is_some()
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.record.is_some()
     }
 
     pub(crate) fn touch(&mut self, slot: u32, was_live: bool) {
-        if let Some(touched) = &mut self.touched {
-            touched.push((slot, was_live));
+        if let Some(record) = &mut self.record {
+            record.touched.push((slot, was_live));
         }
     }
 
@@ -124,10 +122,9 @@ impl<'a> Edit<'a> {
         greatest.map_or(now, |greatest| now.max(greatest.next()))
     }
 
-    #[inline]
     pub(crate) fn supersede(&mut self, old: PackedDot) {
         if let Some(record) = &mut self.record {
-            record.push(old);
+            record.superseded.push(old);
         }
     }
 
