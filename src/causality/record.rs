@@ -1,11 +1,11 @@
+use alloc::vec::Vec;
 use core::fmt;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
-use super::{MAX_COUNTER, ReplicaId, Writer};
-use alloc::vec::Vec;
+use super::{MAX_COUNTER, ReplicaId, VersionVector, Writer};
 
 /// How many branches a record may say are taken, so that there is always a next one.
 pub(super) const MAX_BRANCHES: u32 = 1 << 31;
@@ -92,6 +92,21 @@ pub struct Forked {
     pub issued: u64,
     /// What a peer has seen of it.
     pub seen: u64,
+}
+
+impl Forked {
+    /// The first branch of a writer of which `theirs` shows more than was issued, where that is known.
+    pub(crate) fn first(
+        theirs: &VersionVector,
+        uuid: Uuid,
+        issued: impl Fn(&ReplicaId) -> Option<u64>,
+    ) -> Option<Self> {
+        let forks = theirs.branches_of(uuid).filter_map(|(replica, seen)| {
+            let issued = issued(&replica)?;
+            (seen > issued).then_some(Self { replica, issued, seen })
+        });
+        forks.min_by_key(|forked| forked.replica)
+    }
 }
 
 impl fmt::Display for Forked {

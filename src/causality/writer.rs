@@ -116,12 +116,8 @@ impl Writer {
     /// [`Shared::forked_by`](crate::Shared::forked_by) can, where it is known what has left.
     #[must_use]
     pub fn forked_by(&self, theirs: &VersionVector) -> Option<Forked> {
-        let entries = theirs.branches_of(self.uuid).filter(|(id, _)| id.branch() >= self.closed);
-        let forks = entries.filter_map(|(replica, seen)| {
-            let issued = self.last(replica.branch());
-            (seen > issued).then_some(Forked { replica, issued, seen })
-        });
-        forks.min_by_key(|forked| forked.replica)
+        let is_known = |replica: &ReplicaId| replica.branch() >= self.closed;
+        Forked::first(theirs, self.uuid, |replica| is_known(replica).then(|| self.last(replica.branch())))
     }
 
     /// A writer for tests and simulations **only**: its id is [`ReplicaId::from_seed`], and its clock

@@ -30,20 +30,21 @@ impl<S: Kind> DotStore<S> {
             return self.write_recorded(edit, key, value);
         }
         let dot = edit.issue();
-        self.put(key, dot, value, |_| {});
+        self.put(key, dot, value);
         edit.dot(dot)
     }
 
     #[cold]
     fn write_recorded(&mut self, edit: &mut Edit<'_>, key: S::Key, value: Option<S::Value>) -> Dot {
-        let found = self.find(&key).ok();
-        let was_live = found.is_some_and(|slot| self.is_live(slot));
-        let dot = edit.issue();
-        self.put(key, dot, value, |old| edit.supersede(old));
-        if let Some(slot) = self.holding(dot) {
-            edit.touch(slot, was_live);
+        match self.find(&key) {
+            Ok(slot) => self.write_at_recorded(edit, slot, value),
+            Err(vacant) => {
+                let dot = edit.issue();
+                let slot = self.put_new(vacant, key, dot, value);
+                edit.touch(slot, false);
+                edit.dot(dot)
+            }
         }
-        edit.dot(dot)
     }
 
     /// As [`DotStore::write`], to the key at a slot.

@@ -18,6 +18,7 @@ use super::changes::Applied;
 use super::delta::{Delta, Effect, StoreDelta};
 use super::error::ApplyError;
 use super::event::Kind;
+use super::events::EventsOf;
 use super::fragment::Fragment;
 use super::incoming::Since;
 use super::lookup::{Key, Slots};
@@ -34,7 +35,7 @@ use crate::mutants::{self, Mutant};
 ///
 /// Beside the version it holds what the writer had counted, which is small: counts alone are sums, of
 /// which a later part cannot be told without the earlier one. It costs O(writers), and for counters
-/// O(their entries), to make or to note.
+/// O(their entries), to make; to note costs O(writers + what is new).
 pub struct Shared<F: Fragment> {
     uuid: Uuid,
     /// The value, reduced to the counts of this writer.
@@ -118,11 +119,7 @@ impl<F: Fragment> Shared<F> {
     /// clone, and what was sent of that clone, is not known here.
     #[must_use]
     pub fn forked_by(&self, theirs: &VersionVector) -> Option<Forked> {
-        let forks = theirs.branches_of(self.uuid).filter_map(|(replica, seen)| {
-            let issued = self.last(&replica);
-            (seen > issued).then_some(Forked { replica, issued, seen })
-        });
-        forks.min_by_key(|forked| forked.replica)
+        Forked::first(theirs, self.uuid, |replica| Some(self.last(replica)))
     }
 }
 
@@ -249,6 +246,12 @@ impl<S: Kind> StoreDelta<S> {
         }
     }
 
+    /// A key with all its events, as they are stored.
+    fn list_stored(&mut self, key: &S::Key, events: &EventsOf<'_, S::Value>) {
+        let effect = |value: Option<&S::Value>| value.map_or(Effect::Removed, |value| Effect::Live(value.clone()));
+        self.list(key.clone(), events.iter().map(|(dot, value)| (dot, effect(value))).collect());
+    }
+
     /// The key of an old branch: what was shared stays there, the rest goes to the new branch's key.
     fn divide(
         &mut self,
@@ -287,14 +290,11 @@ impl<S: Kind> DotStore<S> {
             return delta;
         }
         for (key, events) in self.entries().filter(|(key, _)| key.writer().is_some_and(own)) {
-            let effect = |value: Option<&S::Value>| value.map_or(Effect::Removed, |value| Effect::Live(value.clone()));
-            delta.list(key.clone(), events.iter().map(|(dot, value)| (dot, effect(value))).collect());
+            delta.list_stored(key, &events);
         }
         delta
     }
-}
 
-impl<S: Kind> DotStore<S> {
     /// See [`Fragment::collect_new_counts`].
     pub(crate) fn new_counts_of(&self, since: &Since<'_>, own: &dyn Fn(u32) -> bool, upto: &[u64]) -> StoreDelta<S> {
         let mut delta = StoreDelta::default();
@@ -305,9 +305,7 @@ impl<S: Kind> DotStore<S> {
         self.visit_new(since, |slot| {
             let (key, events) = (self.key_at(slot), self.events_at(slot));
             if key.writer().is_some_and(own) && events.iter().all(|(dot, _)| has_left(dot)) {
-                let effect =
-                    |value: Option<&S::Value>| value.map_or(Effect::Removed, |value| Effect::Live(value.clone()));
-                delta.list(key.clone(), events.iter().map(|(dot, value)| (dot, effect(value))).collect());
+                delta.list_stored(key, &events);
             }
         });
         delta

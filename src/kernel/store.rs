@@ -6,10 +6,10 @@ use hashbrown::HashMap;
 
 use super::column::Column;
 use super::event::{Cell, Event, Kind, Payload, State};
-use super::events::EventsOf;
+use super::events::{Events, EventsOf};
 use super::index::Index;
 use super::lookup::{Key, Keys, Lookup, Vacant};
-use crate::causality::{PackedDot, ReplicaId, VersionVector};
+use crate::causality::{PackedDot, VersionVector};
 
 /// The one structure under all types: per key the antichain of maximal events, and per writer an
 /// index of their dots.
@@ -221,7 +221,7 @@ impl<S: Kind> DotStore<S> {
                     State::Removed(_) => false,
                     State::Many(_) => {
                         let first = firsts.entry(slot).or_insert_with(|| self.first_dot(slot, version));
-                        *first == Some((version.id(writer), counter))
+                        *first == Some(version.dot(writer, counter))
                     }
                 };
                 if first {
@@ -230,12 +230,6 @@ impl<S: Kind> DotStore<S> {
             });
         }
         slots
-    }
-
-    /// The first of the live dots of a key, by the order of replica ids.
-    pub(crate) fn first_dot(&self, slot: u32, version: &VersionVector) -> Option<(ReplicaId, u64)> {
-        let events = self.events_at(slot);
-        events.live().map(|(dot, _)| (version.id(dot.slot()), dot.counter())).min()
     }
 
     /// How many keys have several events.
@@ -251,24 +245,18 @@ impl<S: Kind> DotStore<S> {
 
 // Writing.
 impl<S: Kind> DotStore<S> {
-    /// Stores an event that supersedes all that is known of the key. `superseded` is shown each dot.
+    /// Stores an event that supersedes all that is known of the key.
     #[inline]
-    pub(crate) fn put(
-        &mut self,
-        key: S::Key,
-        dot: PackedDot,
-        value: Option<S::Value>,
-        superseded: impl FnMut(PackedDot),
-    ) {
+    pub(crate) fn put(&mut self, key: S::Key, dot: PackedDot, value: Option<S::Value>) {
         match self.find(&key) {
-            Ok(slot) => self.put_at(slot, dot, value, superseded),
+            Ok(slot) => self.put_at(slot, dot, value, |_| {}),
             Err(vacant) => {
                 self.put_new(vacant, key, dot, value);
             }
         }
     }
 
-    /// As [`DotStore::put`], where the slot is known already.
+    /// As [`DotStore::put`], where the slot is known already. `superseded` is shown each dot.
     #[inline]
     pub(crate) fn put_at(
         &mut self,

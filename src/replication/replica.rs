@@ -193,7 +193,7 @@ impl<C: DeltaCrdt> Replica<C> {
         Ok(result)
     }
 
-    /// The value does not hold any more what it held.
+    /// The value does not hold any more what it held, or not under the names that it had.
     fn went_back(&mut self) {
         let version = self.value.version();
         // What is gone is not durable either, should it come back from a peer.
@@ -238,17 +238,13 @@ impl<C: DeltaCrdt> Replica<C> {
     /// # Errors
     /// [`RebaseError`]. Nothing has changed then.
     pub fn rebase(&mut self, mut writer: Writer) -> Result<Writer, RebaseError> {
-        let before = self.durable.clone();
         self.value.rebase(&self.shared, &mut writer)?;
-        // The old names that were given up are not durable here, should they come back from a peer.
-        self.durable = before.meet(self.value.version());
+        self.went_back();
         self.shared = C::default().shared(writer.uuid());
         self.forked = None;
         self.dirty = true;
         for (_, peer) in self.members.all_mut() {
             peer.forked = false;
-            peer.pinned = None;
-            peer.staged.forget_complete();
         }
         for peer in self.members.targets().to_vec() {
             self.greet(peer);

@@ -109,10 +109,9 @@ impl<C: DeltaCrdt> Replica<C> {
         let Some(peer) = self.members.get(id).filter(|peer| peer.lacks(version)) else { return false };
         let told_otherwise = self.members.topology == Topology::FullMesh && self.rumor_at.is_some();
         // What is on its way already is looked at when it has arrived.
-        let lacks = |slot| peer.known.as_ref().is_some_and(|known| version.at(slot) > known.get(&version.id(slot)));
-        let uuid = self.writer.uuid();
-        let own = |&slot: &u32| version.uuid_bytes(slot) == uuid.as_bytes();
-        !told_otherwise || (peer.pinned.is_none() && (0..version.slots() as u32).filter(own).any(lacks))
+        let has = |branch, counter| peer.known.as_ref().is_some_and(|known| known.get(&branch) >= counter);
+        let lacks_own = || version.branches_of(self.writer.uuid()).any(|(branch, counter)| !has(branch, counter));
+        !told_otherwise || (peer.pinned.is_none() && lacks_own())
     }
 
     /// Tells some peers what is here, unless they are known to have it. They ask for what they lack.

@@ -58,14 +58,13 @@ impl<C: DeltaCrdt> Replica<C> {
         let pinned =
             peer.pinned.as_mut().filter(|pinned| pinned.has_unsent() && pinned.delta.upto.is_within(published))?;
         let part = pinned.next()?;
-        let upto = pinned.delta.upto.clone();
+        // To say what is here is not to send it: only now can somebody take it in.
+        self.value.note_shared(&mut self.shared, &pinned.delta.upto);
         if part.last {
             // The answer is waited for from now on.
             peer.retry_at = None;
         }
         let bytes = Message::Part(part).encode(store);
-        // To say what is here is not to send it: only now can somebody take it in.
-        self.value.note_shared(&mut self.shared, &upto);
         self.rearm(to);
         Some(bytes)
     }

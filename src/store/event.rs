@@ -123,7 +123,7 @@ pub trait NamedKind: Kind<Key: core::hash::Hash> {
 }
 
 macro_rules! named {
-    ($($kind:ty: $name:ident, $event:ident $(($value:ident))?;)+) => { $(
+    ($($kind:ty: $name:ident, $event:ident $(($value:tt))?;)+) => { $(
         impl NamedKind for $kind {
             const KIND: ValueKind = ValueKind::$name;
 
@@ -149,19 +149,9 @@ macro_rules! named {
             matches!(event, StoreEvent::There).then_some(&())
         }
     };
-    (@ $event:ident (boxed)) => {
+    (@ $event:ident (_)) => {
         fn stored(value: Self::Value) -> StoreEvent {
-            StoreEvent::$event(Box::new(value))
-        }
-
-        #[inline]
-        fn value(event: &StoreEvent) -> Option<&Self::Value> {
-            if let StoreEvent::$event(value) = event { Some(value) } else { None }
-        }
-    };
-    (@ $event:ident (plain)) => {
-        fn stored(value: Self::Value) -> StoreEvent {
-            StoreEvent::$event(value)
+            StoreEvent::$event(value.into())
         }
 
         #[inline]
@@ -172,11 +162,11 @@ macro_rules! named {
 }
 
 named! {
-    Counting: Counter, Count(plain);
-    Latest<Value>: Register, Stamped(plain);
-    MultiValue<Value>: MultiRegister, Plain(plain);
+    Counting: Counter, Count(_);
+    Latest<Value>: Register, Stamped(_);
+    MultiValue<Value>: MultiRegister, Plain(_);
     EnableWins: Flag, There;
     AddWins<Value>: Set, There;
-    TextMap: Map, Stamped(plain);
-    Versioned<Value>: Record, Field(boxed);
+    TextMap: Map, Stamped(_);
+    Versioned<Value>: Record, Field(_);
 }
