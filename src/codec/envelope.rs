@@ -36,7 +36,7 @@ pub(crate) enum Content {
 /// Whether a message between replicas holds a state or a part of one.
 #[cfg(feature = "simulation")]
 pub(crate) fn is_state(bytes: &[u8]) -> bool {
-    bytes.get(MAGIC.len() + 1) == Some(&(Content::Part as u8))
+    claimed(bytes) == Some(Content::Part as u8)
 }
 
 /// Wraps what `write` appends: magic, version, kind, schema, shape, extensions, payload, checksum.
@@ -60,6 +60,13 @@ pub(crate) fn seal(
     write(out);
     let checksum = checksum(&out[start..]);
     out.extend_from_slice(&checksum);
+}
+
+/// As [`seal`], for what holds no data of an application: no schema and no shape.
+pub(crate) fn seal_plain(content: Content, write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut out = Vec::new();
+    seal(&mut out, content, 0, |_| {}, write);
+    out
 }
 
 fn checksum(bytes: &[u8]) -> [u8; CHECKSUM] {
@@ -111,6 +118,11 @@ pub(crate) fn open<'a>(
     }
     skip_extensions(&mut reader)?;
     Ok(reader)
+}
+
+/// Checks an envelope that [`seal_plain`] made, of at most so many bytes, and gives its payload.
+pub(crate) fn open_plain(bytes: &[u8], content: Content, most: usize) -> Result<Reader<'_>, DecodeError> {
+    open(bytes, content, &Limits::default().with_bytes(most), |_| {})
 }
 
 /// Extensions: a length, then entries of an id, a length and bytes, by ascending id. Whoever does not

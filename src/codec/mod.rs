@@ -9,12 +9,13 @@ mod error;
 mod operation;
 mod readable;
 mod runs;
+mod value;
 mod version;
 pub(crate) mod wire;
 mod writer;
 
 pub use body::FragmentCodec;
-pub(crate) use envelope::{Content, claimed, open, seal};
+pub(crate) use envelope::{Content, claimed, open_plain, seal_plain};
 pub use error::{DecodeError, Limits};
 pub(crate) use wire::{Reader, put_varint};
 

@@ -30,9 +30,9 @@ pub(super) fn put_writers(version: &VersionVector, written: impl Fn(u32) -> bool
 /// Reads a table of writers into the slots 0, 1, …
 pub(super) fn take_writers(reader: &mut Reader<'_>, limits: &Limits) -> Result<VersionVector, DecodeError> {
     let mut version = VersionVector::new();
-    let mut last: Option<[u8; 16]> = None;
+    let mut last: Option<Uuid> = None;
     for _ in 0..reader.varint()? {
-        let uuid: [u8; 16] = reader.take(16)?.try_into().map_err(|_| DecodeError::Truncated)?;
+        let uuid = reader.uuid()?;
         if last.is_some_and(|last| last >= uuid) {
             return Err(DecodeError::Malformed("writers are not in order"));
         }
@@ -45,7 +45,7 @@ pub(super) fn take_writers(reader: &mut Reader<'_>, limits: &Limits) -> Result<V
             if version.slots() >= limits.writers.min(MAX_WRITERS) {
                 return Err(DecodeError::TooLarge("writers"));
             }
-            version.intern(&ReplicaId::new(Uuid::from_bytes(uuid), branch));
+            version.intern(&ReplicaId::new(uuid, branch));
             next = u64::from(branch) + 1;
             if at == branches {
                 break;
@@ -77,9 +77,7 @@ impl VersionVector {
     /// Writes the version vector down: the smallest digest that says what one has seen.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        envelope::seal(&mut out, Content::Version, 0, |_| {}, |out| _ = self.put(out));
-        out
+        envelope::seal_plain(Content::Version, |out| _ = self.put(out))
     }
 
     /// Reads a version vector back. The schema of the limits does not matter here.
@@ -87,19 +85,13 @@ impl VersionVector {
     /// # Errors
     /// [`DecodeError`] for whatever [`encode`](VersionVector::encode) does not write.
     pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, DecodeError> {
-        let limits = limits.clone().with_schema(0);
-        let mut reader = envelope::open(bytes, Content::Version, &limits, |_| {})?;
-        let version = Self::take(&mut reader, &limits)?;
+        let mut reader = envelope::open_plain(bytes, Content::Version, limits.bytes)?;
+        let version = Self::take(&mut reader, limits)?;
         reader.end()?;
         Ok(version)
     }
 
-    /// Appends the table and the counters, without an envelope.
-    pub(crate) fn put_bare(&self, out: &mut Vec<u8>) {
-        _ = self.put(out);
-    }
-
-    /// Reads what [`put_bare`](VersionVector::put_bare) wrote.
+    /// Reads what [`put`](VersionVector::put) wrote.
     pub(crate) fn take(reader: &mut Reader<'_>, limits: &Limits) -> Result<Self, DecodeError> {
         let writers = take_writers(reader, limits)?;
         let counters = take_counters(reader, writers.slots(), 1, |_| MAX_COUNTER)?;
@@ -107,7 +99,7 @@ impl VersionVector {
     }
 
     /// The table and the counters, without an envelope. Gives the ranks of the writers.
-    pub(super) fn put(&self, out: &mut Vec<u8>) -> Ranks {
+    pub(crate) fn put(&self, out: &mut Vec<u8>) -> Ranks {
         let ranks = put_writers(self, |slot| self.at(slot) > 0, out);
         for &slot in &ranks.slots {
             put_varint(out, self.at(slot));

@@ -1,5 +1,7 @@
 use alloc::vec::Vec;
 
+use uuid::Uuid;
+
 use super::DecodeError;
 
 /// Appends an unsigned integer, seven bits a byte, the lowest first.
@@ -50,6 +52,19 @@ impl<'a> Reader<'a> {
             }
         }
         Err(DecodeError::Truncated)
+    }
+
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        self.take(N)?.try_into().map_err(|_| DecodeError::Truncated)
+    }
+
+    pub(crate) fn uuid(&mut self) -> Result<Uuid, DecodeError> {
+        self.array().map(Uuid::from_bytes)
+    }
+
+    /// The number of a branch.
+    pub(crate) fn branch(&mut self) -> Result<u32, DecodeError> {
+        u32::try_from(self.varint()?).map_err(|_| DecodeError::Malformed("a branch has 32 bits"))
     }
 
     pub(crate) fn end(&self) -> Result<(), DecodeError> {

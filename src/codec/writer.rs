@@ -1,7 +1,5 @@
 use alloc::vec::Vec;
 
-use uuid::Uuid;
-
 use super::envelope::{self, Content};
 use super::wire::{Reader, put_varint};
 use super::{DecodeError, Limits};
@@ -11,9 +9,7 @@ impl WriterRecord {
     /// Writes the record down.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        envelope::seal(&mut out, Content::Writer, 0, |_| {}, |out| self.put(out));
-        out
+        envelope::seal_plain(Content::Writer, |out| self.put(out))
     }
 
     /// Reads a record back. The schema of the limits does not matter here.
@@ -21,8 +17,7 @@ impl WriterRecord {
     /// # Errors
     /// [`DecodeError`] for whatever [`encode`](WriterRecord::encode) does not write.
     pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, DecodeError> {
-        let limits = limits.clone().with_schema(0);
-        let mut reader = envelope::open(bytes, Content::Writer, &limits, |_| {})?;
+        let mut reader = envelope::open_plain(bytes, Content::Writer, limits.bytes)?;
         let record = Self::take(&mut reader)?;
         reader.end()?;
         Ok(record)
@@ -37,13 +32,12 @@ impl WriterRecord {
     }
 
     pub(crate) fn take(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let uuid: [u8; 16] = reader.take(16)?.try_into().map_err(|_| DecodeError::Truncated)?;
-        let closed = u32::try_from(reader.varint()?).map_err(|_| DecodeError::Malformed("a branch has 32 bits"))?;
+        let (uuid, closed) = (reader.uuid()?, reader.branch()?);
         let open = reader.varint()?;
         let mut last = Vec::new();
         for _ in 0..open {
             last.push(reader.varint()?);
         }
-        Self::checked(Uuid::from_bytes(uuid), closed, last).map_err(DecodeError::Malformed)
+        Self::checked(uuid, closed, last).map_err(DecodeError::Malformed)
     }
 }

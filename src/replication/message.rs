@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{PeerId, Refusal};
 use crate::causality::{MAX_COUNTER, ReplicaId, VersionVector};
-use crate::codec::{Content, DecodeError, Limits, Reader, claimed, open, put_varint, seal};
+use crate::codec::{Content, DecodeError, Limits, Reader, claimed, open_plain, put_varint, seal_plain};
 
 /// No replica may ask for smaller messages.
 pub(super) const MIN_MESSAGE_BYTES: usize = 1024;
@@ -89,44 +89,35 @@ pub(super) fn parts_of(total: usize, size: usize) -> u32 {
 
 impl Message {
     pub(super) fn encode(&self, store: Uuid) -> Vec<u8> {
-        let mut out = Vec::new();
         let content = match self {
             Self::Have(_) => Content::Have,
             Self::Part(_) => Content::Part,
             Self::Nack(_) => Content::Nack,
             Self::Audit(_) => Content::Audit,
         };
-        seal(
-            &mut out,
-            content,
-            0,
-            |_| {},
-            |out| {
-                out.extend_from_slice(store.as_bytes());
-                match self {
-                    Self::Have(have) => have.put(out),
-                    Self::Part(part) => part.put(out),
-                    Self::Nack(nack) => nack.put(out),
-                    Self::Audit(audit) => audit.put(out),
-                }
-            },
-        );
-        out
+        seal_plain(content, |out| {
+            out.extend_from_slice(store.as_bytes());
+            match self {
+                Self::Have(have) => have.put(out),
+                Self::Part(part) => part.put(out),
+                Self::Nack(nack) => nack.put(out),
+                Self::Audit(audit) => audit.put(out),
+            }
+        })
     }
 
     /// Reads a message and the store that it is about.
     pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<(Uuid, Self), DecodeError> {
         let kinds = [Content::Have, Content::Part, Content::Nack, Content::Audit];
         let content = kinds.into_iter().find(|&kind| claimed(bytes) == Some(kind as u8)).unwrap_or(Content::Have);
-        let limits = limits.clone().with_schema(0);
-        let mut reader = open(bytes, content, &limits, |_| {})?;
+        let mut reader = open_plain(bytes, content, limits.bytes)?;
         let reader = &mut reader;
-        let store = take_uuid(reader)?;
+        let store = reader.uuid()?;
         let message = match content {
             Content::Part => Self::Part(Part::take(reader)?),
-            Content::Nack => Self::Nack(Nack::take(reader, &limits)?),
-            Content::Audit => Self::Audit(Audit::take(reader, &limits)?),
-            _ => Self::Have(Have::take(reader, &limits)?),
+            Content::Nack => Self::Nack(Nack::take(reader, limits)?),
+            Content::Audit => Self::Audit(Audit::take(reader, limits)?),
+            _ => Self::Have(Have::take(reader, limits)?),
         };
         reader.end()?;
         Ok((store, message))
@@ -137,7 +128,7 @@ impl Have {
     fn put(&self, out: &mut Vec<u8>) {
         out.push(u8::from(self.answer));
         put_varint(out, self.max_bytes as u64);
-        self.version.put_bare(out);
+        self.version.put(out);
         put_varint(out, self.watches.len() as u64);
         for (origin, branch, round) in &self.watches {
             out.extend_from_slice(origin.uuid().as_bytes());
@@ -165,7 +156,7 @@ impl Have {
         let version = VersionVector::take(reader, limits)?;
         let mut watches = Vec::new();
         for _ in 0..reader.varint()? {
-            watches.push((PeerId::new(take_uuid(reader)?), take_replica(reader)?, reader.varint()?));
+            watches.push((PeerId::new(reader.uuid()?), take_replica(reader)?, reader.varint()?));
         }
         ascending(&watches, |&(origin, branch, _)| (origin, branch))?;
         let mut seen: Vec<(ReplicaId, PeerId, u64)> = Vec::new();
@@ -175,7 +166,7 @@ impl Have {
                 if at == 0 && seen.last().is_some_and(|&(last, ..)| last >= branch) {
                     return Err(DecodeError::Malformed("branches are not in order"));
                 }
-                seen.push((branch, PeerId::new(take_uuid(reader)?), take_counter(reader)?));
+                seen.push((branch, PeerId::new(reader.uuid()?), take_counter(reader)?));
             }
         }
         ascending(&seen, |&(branch, member, _)| (branch, member))?;
@@ -212,7 +203,7 @@ impl Part {
 
 impl Nack {
     fn put(&self, out: &mut Vec<u8>) {
-        self.version.put_bare(out);
+        self.version.put(out);
         out.push(match self.why {
             Why::Parts => 0,
             Why::Gap => 1,
@@ -269,7 +260,7 @@ impl Nack {
 
 impl Audit {
     fn put(&self, out: &mut Vec<u8>) {
-        self.version.put_bare(out);
+        self.version.put(out);
         out.push(self.scheme);
         out.extend_from_slice(&self.hash.to_le_bytes());
     }
@@ -286,17 +277,11 @@ fn put_replica(id: &ReplicaId, out: &mut Vec<u8>) {
 }
 
 fn take_replica(reader: &mut Reader<'_>) -> Result<ReplicaId, DecodeError> {
-    let uuid = take_uuid(reader)?;
-    let branch = u32::try_from(reader.varint()?).map_err(|_| DecodeError::Malformed("a branch has 32 bits"))?;
-    Ok(ReplicaId::new(uuid, branch))
-}
-
-fn take_uuid(reader: &mut Reader<'_>) -> Result<Uuid, DecodeError> {
-    Ok(Uuid::from_bytes(reader.take(16)?.try_into().map_err(|_| DecodeError::Truncated)?))
+    Ok(ReplicaId::new(reader.uuid()?, reader.branch()?))
 }
 
 fn take_u64(reader: &mut Reader<'_>) -> Result<u64, DecodeError> {
-    Ok(u64::from_le_bytes(reader.take(8)?.try_into().map_err(|_| DecodeError::Truncated)?))
+    Ok(u64::from_le_bytes(reader.array()?))
 }
 
 fn take_counter(reader: &mut Reader<'_>) -> Result<u64, DecodeError> {

@@ -303,52 +303,35 @@ struct Saved<C> {
 
 impl<C: DeltaCrdt> Saved<C> {
     fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, DecodeError> {
-        let mut reader = open(bytes, Content::Saved, limits)?;
+        let mut reader = open(bytes, Content::Saved)?;
         let generation = reader.varint()?;
         let writer = WriterRecord::take(&mut reader)?;
         Ok(Self { generation, writer, value: C::decode(reader.rest, limits)? })
     }
 }
 
-/// Opens an envelope of this module: it bounds nothing and has no schema, what is inside does and has.
-fn open<'a>(bytes: &'a [u8], content: Content, limits: &Limits) -> Result<Reader<'a>, DecodeError> {
-    let outer = limits.clone().with_schema(0).with_bytes(usize::MAX);
-    envelope::open(bytes, content, &outer, |_| {})
+/// Opens an envelope of this module: it bounds nothing, what is inside does.
+fn open(bytes: &[u8], content: Content) -> Result<Reader<'_>, DecodeError> {
+    envelope::open_plain(bytes, content, usize::MAX)
 }
 
 fn put_saved<C: DeltaCrdt>(value: &C, writer: &WriterRecord, generation: u64, schema: u32) -> Vec<u8> {
-    let mut out = Vec::new();
-    envelope::seal(
-        &mut out,
-        Content::Saved,
-        0,
-        |_| {},
-        |out| {
-            put_varint(out, generation);
-            writer.put(out);
-            value.encode_into(schema, out);
-        },
-    );
-    out
+    envelope::seal_plain(Content::Saved, |out| {
+        put_varint(out, generation);
+        writer.put(out);
+        value.encode_into(schema, out);
+    })
 }
 
 fn put_record<C: DeltaCrdt>(value: &C, writer: &WriterRecord, since: &VersionVector, schema: u32) -> Vec<u8> {
-    let mut out = Vec::new();
-    envelope::seal(
-        &mut out,
-        Content::Logged,
-        0,
-        |_| {},
-        |out| {
-            writer.put(out);
-            value.encode_delta_since_into(since, schema, out);
-        },
-    );
-    out
+    envelope::seal_plain(Content::Logged, |out| {
+        writer.put(out);
+        value.encode_delta_since_into(since, schema, out);
+    })
 }
 
 fn take_record<C: DeltaCrdt>(bytes: &[u8], limits: &Limits) -> Result<(WriterRecord, C::Delta), DecodeError> {
-    let mut reader = open(bytes, Content::Logged, limits)?;
+    let mut reader = open(bytes, Content::Logged)?;
     let writer = WriterRecord::take(&mut reader)?;
     Ok((writer, C::decode_delta(reader.rest, limits)?))
 }

@@ -1,0 +1,113 @@
+//! Keys, names and values of applications: written by serde in the postcard format, and read in their one form.
+
+use alloc::vec::Vec;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashSet;
+use postcard::de_flavors::Slice;
+use postcard::ser_flavors::Flavor;
+use serde::de::DeserializeOwned;
+use serde::{Serialize, Serializer};
+
+use super::DecodeError;
+use super::wire::Reader;
+use crate::kernel::{Key, Kind};
+
+/// The value of an event, as its kind writes it.
+pub(super) struct Written<'a, S: Kind>(pub(super) &'a S::Value);
+
+impl<S: Kind> Serialize for Written<'_, S> {
+    fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
+        S::serialize_value(self.0, serializer)
+    }
+}
+
+/// Reads the value of an event of `key`, in its one form.
+pub(super) fn take_event<S: Kind>(reader: &mut Reader<'_>, key: &S::Key) -> Result<S::Value, DecodeError> {
+    take_with(reader, |input| S::deserialize_value(key, input), |value, out| put_value(out, &Written::<S>(value)))
+}
+
+/// The names that have appeared.
+pub(super) struct Names<N> {
+    list: Vec<N>,
+    seen: HashSet<N, RandomState>,
+}
+
+impl<N> Default for Names<N> {
+    fn default() -> Self {
+        Self { list: Vec::new(), seen: HashSet::default() }
+    }
+}
+
+/// Reads which of the names a key belongs to: one that has appeared, or the next one.
+pub(super) fn take_name<K: Key>(
+    reader: &mut Reader<'_>,
+    names: &mut Names<K::Name>,
+) -> Result<Option<K::Name>, DecodeError> {
+    if !K::NAMED {
+        return Ok(None);
+    }
+    let Names { list, seen } = names;
+    let number = reader.varint()?;
+    if number == list.len() as u64 {
+        let name: K::Name = take_value(reader)?;
+        if !seen.insert(name.clone()) {
+            return Err(DecodeError::Malformed("a name appears twice"));
+        }
+        list.push(name);
+    }
+    let name = usize::try_from(number).ok().and_then(|number| list.get(number));
+    name.cloned().map(Some).ok_or(DecodeError::Malformed("a reference to a name that has not appeared"))
+}
+
+/// Appends through serde, in the postcard format.
+///
+/// # Panics
+/// If the type cannot be written, which is a mistake in its `Serialize`.
+pub(super) fn put_value<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    struct Out<'a>(&'a mut Vec<u8>);
+    impl Flavor for Out<'_> {
+        type Output = ();
+
+        fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+            self.0.push(byte);
+            Ok(())
+        }
+
+        fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+            self.0.extend_from_slice(bytes);
+            Ok(())
+        }
+
+        fn finalize(self) -> postcard::Result<()> {
+            Ok(())
+        }
+    }
+    let written = postcard::serialize_with_flavor(value, Out(out));
+    written.expect("keys and values must be types that postcard can write");
+}
+
+/// Reads through serde, and refuses bytes that the value would not be written as.
+pub(super) fn take_value<T: Serialize + DeserializeOwned>(reader: &mut Reader<'_>) -> Result<T, DecodeError> {
+    take_with(reader, |input| T::deserialize(input), |value, out| put_value(out, value))
+}
+
+fn take_with<'a, T>(
+    reader: &mut Reader<'a>,
+    read: impl FnOnce(&mut postcard::Deserializer<'a, Slice<'a>>) -> postcard::Result<T>,
+    write: impl FnOnce(&T, &mut Vec<u8>),
+) -> Result<T, DecodeError> {
+    let mut input = postcard::Deserializer::from_bytes(reader.rest);
+    let value = read(&mut input).map_err(|_| DecodeError::Value)?;
+    let rest = input.finalize().map_err(|_| DecodeError::Value)?;
+    let len = reader.rest.len() - rest.len();
+    if len > 0 {
+        reader.again.clear();
+        write(&value, &mut reader.again);
+        if reader.again != reader.rest[..len] {
+            return Err(DecodeError::Malformed("a key or a value is not in its one form"));
+        }
+    }
+    reader.rest = rest;
+    Ok(value)
+}
