@@ -48,6 +48,10 @@ pub enum Mutant {
     OneDotPerGroup,
     /// Counters: removing a count is a plain removal, not a reset.
     ResetIsRemoval,
+    /// Ledger: a request that came after it was folded counts again.
+    LateCountsTwice,
+    /// Claims: a claim is confirmed although not every member has answered.
+    ClaimsIgnoreSilence,
     /// Operations: applied before what they depend on.
     IgnoreDependencies,
     /// Rule 3: a branch is opened although the value knows it.

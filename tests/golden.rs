@@ -7,10 +7,11 @@
 use std::path::PathBuf;
 
 use dotted::{
-    Causal, DwFlag, EwFlag, GCounter, Limits, LwwMap, LwwRegister, MapBody, MemoryStorage, MvRegister, Operation,
-    OrSet, Persistent, PnCounter, PnCounterBody, SetBody, Store, Value, VersionVector, VersionedRecord, Writer,
-    WriterRecord,
+    Causal, Claims, DwFlag, EwFlag, GCounter, Ledger, Limits, LwwMap, LwwRegister, MapBody, MemoryStorage, MvRegister,
+    Operation, OrSet, Persistent, PnCounter, PnCounterBody, RequestId, SetBody, Store, Transfer, Value, VersionVector,
+    VersionedRecord, Writer, WriterRecord,
 };
+use uuid::Uuid;
 
 fn writers() -> [Writer; 3] {
     [5, 3, 9].map(Writer::from_seed)
@@ -142,6 +143,30 @@ golden!(versioned_record, VersionedRecord<String>, "versioned_record", |value, w
     value.delete(a);
     other.set(b, "phone", "2".into());
     value.try_merge(&other).expect("it fits");
+});
+
+golden!(ledger, Ledger<Transfer>, "ledger", |value, writers| {
+    let [a, b, _] = &mut writers;
+    let pay = |amount| Transfer { from: "ana".into(), to: "ben".into(), amount };
+    let client = Uuid::from_u128(1);
+    for number in 0..66 {
+        value.record(a, RequestId { client, number }, pay(number * 1000)).expect("it is new");
+    }
+    let mut other = Ledger::new();
+    other.record(b, RequestId { client, number: 65 }, pay(1)).expect("it is new");
+    value.fold(a, client);
+    value.try_merge(&other).expect("it fits");
+});
+
+golden!(claims, Claims<String>, "claims", |value, writers| {
+    let [a, b, c] = &mut writers;
+    let members = [1, 2, 3].map(Uuid::from_u128);
+    let mut other = value.clone();
+    value.claim(a, "12A".into(), members[0], &members).expect("it is free");
+    other.claim(b, "12A".into(), members[1], &members).expect("it is free");
+    value.try_merge(&other).expect("it fits");
+    value.release(a, &"12A".into(), members[0]);
+    value.acknowledge(c, members[2], &members);
 });
 
 golden!(tuple, Causal<(SetBody<String>, MapBody<u8, bool>, PnCounterBody)>, "tuple", |value, writers| {

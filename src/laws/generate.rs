@@ -1,12 +1,14 @@
 use core::hash::Hash;
 
 use quickcheck::{Arbitrary, Gen};
+use uuid::Uuid;
 
 use super::Replicas;
 use crate::codec::FragmentCodec;
 use crate::{
-    Causal, Data, DeltaCrdt, DwFlagBody, Edit, EwFlagBody, GCounterBody, LwwRegisterBody, MapBody, MvRegisterBody,
-    PnCounterBody, RecordBody, SetBody, StoreBody, Value, Writer,
+    Causal, ClaimsBody, Data, DeltaCrdt, DwFlagBody, Edit, Effect, EwFlagBody, GCounterBody, LedgerBody,
+    LwwRegisterBody, MapBody, MvRegisterBody, PnCounterBody, RecordBody, RequestId, SetBody, StoreBody, Transfer,
+    Value, Writer,
 };
 
 /// A type that can be written to at random, so that [`Replicas`] of it can be generated.
@@ -146,6 +148,43 @@ impl<V: Data + Arbitrary> GenerateBody for RecordBody<V> {
             2 => drop(record.delete(edit)),
             3 => drop(record.erase(edit)),
             _ => drop(record.purge(edit)),
+        }
+    }
+}
+
+impl<E: Effect + Arbitrary> GenerateBody for LedgerBody<E> {
+    fn write<'e>(ledger: &mut Self::Mut<'e>, edit: &mut Edit<'e>, g: &mut Gen) {
+        let client = Uuid::from_u128(1);
+        let id = RequestId { client, number: one_of(g, [0, 1, 2, 63, 64]) };
+        match one_of(g, [0, 0, 0, 0, 1, 2, 3]) {
+            0 => drop(ledger.record(edit, id, common(g))),
+            1 => drop(ledger.resolve(edit, id, common(g))),
+            2 => drop(ledger.dismiss(edit, id)),
+            _ => {
+                for number in 0..64 {
+                    let _ = ledger.record(edit, RequestId { client, number }, common(g));
+                }
+                ledger.fold(edit, client);
+            }
+        }
+    }
+}
+
+impl Arbitrary for Transfer {
+    fn arbitrary(g: &mut Gen) -> Self {
+        let account = |g: &mut Gen| one_of(g, ["ana", "ben", "cy"]).into();
+        Self { from: account(g), to: account(g), amount: amount(g) }
+    }
+}
+
+impl<R: Data + Hash + Arbitrary> GenerateBody for ClaimsBody<R> {
+    fn write<'e>(claims: &mut Self::Mut<'e>, edit: &mut Edit<'e>, g: &mut Gen) {
+        let members = [1, 2, 3].map(Uuid::from_u128);
+        let me = one_of(g, members);
+        match one_of(g, [0, 0, 0, 1, 2, 2]) {
+            0 => drop(claims.claim(edit, common(g), me, &members)),
+            1 => drop(claims.release(edit, &common(g), me)),
+            _ => drop(claims.acknowledge(edit, me, &members)),
         }
     }
 }

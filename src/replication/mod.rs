@@ -66,6 +66,7 @@ mod probe;
 mod random;
 mod receive;
 mod replica;
+mod reservations;
 mod schedule;
 mod topology;
 mod transmit;
@@ -80,5 +81,6 @@ pub use peer_id::PeerId;
 #[doc(hidden)]
 pub use random::Random;
 pub use replica::Replica;
+pub use reservations::{Reservation, Reservations};
 pub use topology::Topology;
 pub use transmit::Transmit;

@@ -1,10 +1,12 @@
 //! The data types: each a choice of key, value, writes and reads. Merging, deltas, operations and
 //! bytes are the kernel's.
 
+mod claims;
 mod conflict;
 mod dw_flag;
 mod ew_flag;
 mod g_counter;
+mod ledger;
 mod lww_map;
 mod lww_register;
 mod mv_register;
@@ -13,10 +15,14 @@ mod pn_counter;
 mod stamped;
 mod versioned_record;
 
+pub use claims::{ClaimError, Claiming, Claims, ClaimsBody, ClaimsMut, Seat};
 pub use conflict::{Conflict, ConflictKind, Resolver, Version};
 pub use dw_flag::{DisableWins, DwFlag, DwFlagBody, DwFlagMut};
 pub use ew_flag::{EnableWins, EwFlag, EwFlagBody, EwFlagMut};
 pub use g_counter::{GCounter, GCounterBody, GCounterMut, Growing, Overflow};
+pub use ledger::{
+    Balances, Dispute, Effect, Ledger, LedgerBody, LedgerMut, Recorded, Recording, Request, RequestId, Reused, Transfer,
+};
 pub use lww_map::{LastWriteWins, LwwMap, MapBody, MapMut};
 pub use lww_register::{Latest, LwwRegister, LwwRegisterBody, LwwRegisterMut};
 pub(crate) use mv_register::Plain;
@@ -40,4 +46,6 @@ pub(crate) mod tag {
     pub(crate) const LWW_MAP: u8 = 8;
     pub(crate) const VERSIONED_RECORD: u8 = 9;
     pub(crate) const STORE: u8 = 10;
+    pub(crate) const LEDGER: u8 = 12;
+    pub(crate) const CLAIMS: u8 = 13;
 }

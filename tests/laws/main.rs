@@ -41,6 +41,8 @@ mod every_type_obeys_all_laws {
         lww_map_of_numbers: LwwMap<u8, u16>,
         lww_map_of_text: LwwMap<String, String>,
         versioned_record: VersionedRecord<u8>,
+        ledger: Ledger<Transfer>,
+        claims: Claims<u8>,
         store: Store,
         tuple_with_a_store: Causal<(SetBody<u8>, StoreBody)>,
         tuple: Causal<(SetBody<u8>, PnCounterBody, MapBody<u8, u16>)>,

@@ -1,0 +1,553 @@
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::{self, Debug};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use xxhash_rust::xxh64::xxh64;
+
+use super::Version;
+use super::tag;
+use crate::causality::{Dot, Timestamp, VersionVector, Writer};
+use crate::kernel::{
+    Causal, Data, DotStore, Edit, Events, EventsMut, EventsOf, Hashed, Kind, Mut, ShowKind, View, payload, reads,
+};
+use crate::mutants::{self, Mutant};
+
+/// Requests of clients, each of which has exactly one effect, wherever and however often it arrives.
+///
+/// A client numbers its requests, 0, 1, 2, …, and sends the same number again when it got no answer: to
+/// another region as well, and during a partition. The ledger is a map from that id to what was asked
+/// for, so the same request recorded in two regions is one entry, and the total is computed from the
+/// entries instead of being changed by them.
+///
+/// | concurrent | result |
+/// |---|---|
+/// | record r ∥ record r, equal | one entry, one effect |
+/// | record r ∥ record r, different | a dispute that is listed; r has no effect until someone settles it |
+/// | record r ∥ fold of r, equal | one effect |
+/// | record r ∥ fold of r, different | a dispute; what was folded has its effect |
+///
+/// Old requests are *folded*: of 64 consecutive ones there remain the sum of their effects and a
+/// fingerprint of 64 bits of each, so that a late retry is still known for what it is, and
+/// a late request that says something else is still noticed. Folding needs no agreement.
+///
+/// ```
+/// use dotted::{Crdt, Ledger, RequestId, Transfer, Writer};
+/// # use uuid::Uuid;
+///
+/// let (mut tokyo, mut london) = (Writer::new(), Writer::new());
+/// let (mut here, mut there) = (Ledger::new(), Ledger::new());
+/// let request = RequestId { client: Uuid::from_u128(7), number: 0 };
+/// let transfer = Transfer { from: "ana".into(), to: "ben".into(), amount: 10_000 };
+/// here.record(&mut tokyo, request, transfer.clone())?;
+/// there.record(&mut london, request, transfer)?; // no answer from Tokyo: tried again
+/// here.merge(&there);
+/// assert_eq!(here.total().of("ben"), 10_000);
+/// # Ok::<(), dotted::Reused>(())
+/// ```
+///
+/// `record` and `get` cost O(1), `disputes` O(disputes), `total` O(requests that are not folded + blocks
+/// that are). After the idempotency keys of payment systems; the idea of computing a state from
+/// a set of operations with unique ids is that of Helland and Campbell, *Building on Quicksand* (2009).
+pub type Ledger<E> = Causal<LedgerBody<E>>;
+/// The body of a [`Ledger`], for values made of values.
+pub type LedgerBody<E> = DotStore<Recording<E>>;
+
+/// The kind of a [`Ledger`]: requests by id, and blocks of old ones.
+#[derive(Debug)]
+pub struct Recording<E>(core::marker::PhantomData<E>);
+
+/// What a request does, as an addition to a total.
+///
+/// ```
+/// use dotted::Effect;
+/// # use serde::{Deserialize, Serialize};
+///
+/// #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// struct Paid(u64);
+///
+/// impl Effect for Paid {
+///     type Total = u128;
+///
+///     fn add_to(&self, total: &mut u128) {
+///         *total += u128::from(self.0);
+///     }
+///
+///     fn add_up(total: &mut u128, other: &u128) {
+///         *total += other;
+///     }
+/// }
+/// ```
+pub trait Effect: Data {
+    /// What effects add up to, from a default that is nothing at all.
+    type Total: Data + Default;
+
+    /// Adds this effect. The order in which effects are added must not matter, and it must not overflow:
+    /// give the total more bits than an amount.
+    fn add_to(&self, total: &mut Self::Total);
+
+    /// Adds what other effects have added up to.
+    fn add_up(total: &mut Self::Total, other: &Self::Total);
+}
+
+/// An amount that goes from one account to another.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Transfer {
+    /// The account that pays.
+    pub from: String,
+    /// The account that receives.
+    pub to: String,
+    /// How much, in the smallest unit.
+    pub amount: u64,
+}
+
+/// What transfers add up to.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Balances(BTreeMap<String, i128>);
+
+impl Balances {
+    /// What an account has received, less what it has paid.
+    #[must_use]
+    pub fn of(&self, account: &str) -> i128 {
+        self.0.get(account).copied().unwrap_or(0)
+    }
+
+    /// The accounts, in the order of their names.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, i128)> {
+        self.0.iter().map(|(account, &balance)| (account.as_str(), balance))
+    }
+
+    // 128 bits hold the sum of 2⁶⁴ amounts; sums that someone forged stop at the limit.
+    fn add(&mut self, account: &str, amount: i128) {
+        match self.0.get_mut(account) {
+            Some(balance) => *balance = balance.saturating_add(amount),
+            None => drop(self.0.insert(account.into(), amount)),
+        }
+    }
+}
+
+impl Effect for Transfer {
+    type Total = Balances;
+
+    fn add_to(&self, total: &mut Balances) {
+        total.add(&self.from, -i128::from(self.amount));
+        total.add(&self.to, i128::from(self.amount));
+    }
+
+    fn add_up(total: &mut Balances, other: &Balances) {
+        for (account, amount) in &other.0 {
+            total.add(account, *amount);
+        }
+    }
+}
+
+/// The name that a client gives to a request.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct RequestId {
+    /// The client, or a random id for this one request.
+    pub client: Uuid,
+    /// Its number at this client. Only numbers without gaps can be folded.
+    pub number: u64,
+}
+
+/// What an event of a [`Ledger`] is about.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum LedgerKey {
+    /// A request.
+    Request(RequestId),
+    /// The requests of a client with numbers from 64 times this on.
+    Block(Uuid, u64),
+}
+
+/// What an event of a [`Ledger`] says.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct LedgerEvent<E: Effect> {
+    at: Timestamp,
+    what: Recordings<E>,
+}
+payload!(LedgerEvent<E>, E: Effect);
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(bound = "")]
+enum Recordings<E: Effect> {
+    One(E),
+    Folded { fingerprints: Vec<u64>, total: E::Total },
+}
+
+/// How many requests are folded together.
+const BLOCK: u64 = 64;
+
+/// A request id that stands for something else already. Nothing was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reused(pub RequestId);
+
+impl fmt::Display for Reused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RequestId { client, number } = self.0;
+        write!(f, "request {number} of client {client} was recorded with other content")
+    }
+}
+
+impl core::error::Error for Reused {}
+
+/// What recording a request did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// It was not known here, and is now.
+    New(Dot),
+    /// It was known, with this content. Nothing was written.
+    Before,
+}
+
+/// What is known of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request<'a, E> {
+    /// It was recorded, and has its effect.
+    Recorded(&'a E),
+    /// It was recorded and folded: its effect is in the total.
+    Folded,
+    /// Different ones came with this id.
+    Disputed(Vec<Version<'a, E>>),
+}
+
+/// Different requests that came with one id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dispute<'a, E> {
+    /// The id.
+    pub id: RequestId,
+    /// Whether one of them was folded, and so is in the total. None of the others is.
+    pub folded: bool,
+    /// The versions, in the order of their dots. Those that were folded have no value any more.
+    pub versions: Vec<Version<'a, E>>,
+}
+
+impl<E: Effect> Kind for Recording<E> {
+    type Key = Hashed<LedgerKey>;
+    type Value = LedgerEvent<E>;
+    const TAG: u8 = tag::LEDGER;
+    const NAME: &'static str = "Ledger";
+
+    fn admits(_: u32, key: &Self::Key, event: &LedgerEvent<E>) -> bool {
+        match (key.0, &event.what) {
+            (LedgerKey::Request(_), Recordings::One(_)) => true,
+            (LedgerKey::Block(_, number), Recordings::Folded { fingerprints, .. }) => {
+                number <= u64::MAX / BLOCK && fingerprints.len() as u64 == BLOCK
+            }
+            _ => false,
+        }
+    }
+}
+
+impl<E: Effect> LedgerEvent<E> {
+    fn entry(&self) -> Option<&E> {
+        match &self.what {
+            Recordings::One(entry) => Some(entry),
+            Recordings::Folded { .. } => None,
+        }
+    }
+
+    /// The fingerprint of the request, if it was folded here.
+    fn fingerprint(&self, id: RequestId) -> Option<u64> {
+        match &self.what {
+            Recordings::One(_) => None,
+            Recordings::Folded { fingerprints, .. } => fingerprints.get((id.number % BLOCK) as usize).copied(),
+        }
+    }
+}
+
+impl RequestId {
+    fn block(self) -> Hashed<LedgerKey> {
+        Hashed(LedgerKey::Block(self.client, self.number / BLOCK))
+    }
+
+    fn key(self) -> Hashed<LedgerKey> {
+        Hashed(LedgerKey::Request(self))
+    }
+}
+
+/// The hash of what a request says: that of its bytes, which are equal where it is.
+fn fingerprint<E: Effect>(entry: &E) -> u64 {
+    xxh64(&postcard::to_allocvec(entry).unwrap_or_default(), 0)
+}
+
+/// Whether there are two that differ.
+fn differ<T: PartialEq>(mut values: impl Iterator<Item = T>) -> bool {
+    let first = values.next();
+    values.any(|value| first.as_ref() != Some(&value))
+}
+
+impl<'a, E: Effect, S: Events<'a, Kind = Recording<E>>> View<'a, Recording<E>, S> {
+    fn events_of(self, key: &Hashed<LedgerKey>) -> Option<EventsOf<'a, LedgerEvent<E>>> {
+        let slot = self.events.find(key).filter(|&slot| self.events.is_live(slot))?;
+        Some(self.events.events_at(slot))
+    }
+
+    /// The fingerprints that a request was folded with: one, usually.
+    fn fingerprints(self, id: RequestId) -> Vec<u64> {
+        let folded = self.events_of(&id.block());
+        folded.map_or_else(Vec::new, |block| block.live().filter_map(|(_, event)| event.fingerprint(id)).collect())
+    }
+
+    /// What there is with this id, folded or not, in the order of the dots; and whether it differs.
+    fn versions_of(self, id: RequestId) -> (Vec<Version<'a, E>>, bool) {
+        let of_key = |key| self.events_of(key).map_or_else(Vec::new, |events| ordered(&events, self.version));
+        let (entries, blocks) = (of_key(&id.key()), of_key(&id.block()));
+        let fingerprint = |event: &LedgerEvent<E>| event.entry().map(fingerprint).or(event.fingerprint(id));
+        let disputed = match &blocks[..] {
+            // Equal entries need no hash.
+            [] => differ(entries.iter().map(|(_, event)| event.entry())),
+            _ => differ(entries.iter().chain(&blocks).map(|(_, event)| fingerprint(event))),
+        };
+        let version = |(dot, event): (Dot, &'a LedgerEvent<E>)| Version {
+            value: event.entry(),
+            deleted: false,
+            dot,
+            timestamp: event.at,
+        };
+        let mut versions: Vec<_> = entries.into_iter().chain(blocks).map(version).collect();
+        versions.sort_by_key(|version| version.dot);
+        (versions, disputed)
+    }
+
+    fn dispute(self, id: RequestId) -> Option<Dispute<'a, E>> {
+        let (versions, disputed) = self.versions_of(id);
+        let folded = versions.iter().any(|version| version.value.is_none());
+        disputed.then_some(Dispute { id, folded, versions })
+    }
+}
+
+/// The live events in the order of their dots.
+fn ordered<'a, V>(events: &EventsOf<'a, V>, version: &VersionVector) -> Vec<(Dot, &'a V)> {
+    let dot = |dot: crate::causality::PackedDot| version.dot(dot.slot(), dot.counter());
+    let mut ordered: Vec<_> = events.live().map(|(at, event)| (dot(at), event)).collect();
+    ordered.sort_by_key(|&(dot, _)| dot);
+    ordered
+}
+
+/// Writes to a [`Ledger`] within an edit.
+pub type LedgerMut<'e, E> = Mut<'e, Recording<E>>;
+
+impl<'e, E: Effect, S: EventsMut<'e, Kind = Recording<E>>> Mut<'e, Recording<E>, S> {
+    fn view<'v>(&'v self, edit: &'v Edit<'_>) -> View<'v, Recording<E>, impl Events<'v, Kind = Recording<E>>> {
+        View::new(self.events.read(), edit.version())
+    }
+
+    /// Records a request, unless it is known.
+    ///
+    /// # Errors
+    /// [`Reused`] if the id stands for something else, or is disputed. Nothing is written.
+    pub fn record(&mut self, edit: &mut Edit<'e>, id: RequestId, entry: E) -> Result<Recorded, Reused> {
+        let view = self.view(edit);
+        let same = match view.get(id) {
+            None => return Ok(Recorded::New(self.put(edit, id, entry))),
+            Some(Request::Recorded(known)) => *known == entry,
+            Some(Request::Folded) => view.fingerprints(id).contains(&fingerprint(&entry)),
+            Some(Request::Disputed(_)) => false,
+        };
+        if same { Ok(Recorded::Before) } else { Err(Reused(id)) }
+    }
+
+    fn put(&mut self, edit: &mut Edit<'e>, id: RequestId, entry: E) -> Dot {
+        let events = self.events.read();
+        let known = events.find(&id.key()).map(|slot| events.events_at(slot));
+        let at = edit.stamp(known.and_then(|events| events.live().map(|(_, event)| event.at).max()));
+        self.events.write(edit, id.key(), Some(LedgerEvent { at, what: Recordings::One(entry) }))
+    }
+
+    /// Settles a dispute between requests none of which was folded: the id stands for this one.
+    /// `None` if there is none, and nothing is written.
+    pub fn resolve(&mut self, edit: &mut Edit<'e>, id: RequestId, entry: E) -> Option<Dot> {
+        let dispute = self.view(edit).dispute(id)?;
+        if dispute.folded {
+            return None;
+        }
+        Some(self.put(edit, id, entry))
+    }
+
+    /// Settles a dispute with what was folded, which stays as it is: the others are dropped. Where the
+    /// same requests were folded differently, the first to be folded stays. What is to be
+    /// different is to be recorded as another request.
+    /// `None` if nothing that was folded is disputed, and nothing is written.
+    pub fn dismiss(&mut self, edit: &mut Edit<'e>, id: RequestId) -> Option<Dot> {
+        let view = self.view(edit);
+        view.dispute(id).filter(|dispute| dispute.folded)?;
+        let blocks = view.events_of(&id.block()).map_or_else(Vec::new, |events| ordered(&events, view.version));
+        let kept = blocks.first().filter(|_| blocks.len() > 1).map(|(_, event)| (*event).clone());
+        let late = view.events_of(&id.key()).is_some();
+        let mut last = None;
+        if let Some(event) = kept {
+            last = Some(self.events.write(edit, id.block(), Some(event)));
+        }
+        if late {
+            last = Some(self.events.write(edit, id.key(), None));
+        }
+        last
+    }
+
+    /// Folds the requests of a client, block after block from its first one on, as long as a block is
+    /// complete and undisputed. Their content is gone afterwards; their effects and ids are not.
+    /// Returns how many blocks were folded.
+    ///
+    /// It is best done with what everyone has seen: requests that say different things under
+    /// one id can be settled only as long as they are not folded.
+    pub fn fold(&mut self, edit: &mut Edit<'e>, client: Uuid) -> u64 {
+        let mut folded = 0;
+        for block in 0..=u64::MAX / BLOCK {
+            let view = self.view(edit);
+            let key = Hashed(LedgerKey::Block(client, block));
+            let known = view.events_of(&key).is_some();
+            let ids = (0..BLOCK).map(|at| RequestId { client, number: block * BLOCK + at });
+            if known {
+                // Retries that came too late to be seen in time.
+                let late: Vec<_> = ids.filter(|&id| view.events_of(&id.key()).is_some()).collect();
+                let late: Vec<_> = late.into_iter().filter(|&id| !view.versions_of(id).1).collect();
+                for id in late {
+                    self.events.write(edit, id.key(), None);
+                }
+                continue;
+            }
+            let mut total = E::Total::default();
+            let mut fingerprints = Vec::with_capacity(BLOCK as usize);
+            for id in ids.clone() {
+                let Some(Request::Recorded(entry)) = view.get(id) else { return folded };
+                entry.add_to(&mut total);
+                fingerprints.push(fingerprint(entry));
+            }
+            let at = edit.stamp(None);
+            for id in ids {
+                self.events.write(edit, id.key(), None);
+            }
+            let what = Recordings::Folded { fingerprints, total };
+            self.events.write(edit, key, Some(LedgerEvent { at, what }));
+            folded += 1;
+        }
+        folded
+    }
+}
+
+reads! { impl[T: Effect] Recording<T> {
+    /// What is known of a request.
+    #[must_use]
+    fn get(view, id: RequestId) -> Option<Request<'a, T>> {
+        let (versions, disputed) = view.versions_of(id);
+        if disputed {
+            return Some(Request::Disputed(versions));
+        }
+        if versions.iter().any(|version| version.value.is_none()) {
+            return Some(Request::Folded);
+        }
+        versions.first()?.value.map(Request::Recorded)
+    }
+
+    /// What all requests add up to. Disputed ones that were not folded count for nothing.
+    #[must_use]
+    fn total(view) -> T::Total {
+        let mut total = T::Total::default();
+        for slot in view.events.slots().filter(|&slot| view.events.is_live(slot)) {
+            match view.events.key_at(slot).0 {
+                LedgerKey::Request(id) => {
+                    match view.get(id) {
+                        Some(Request::Recorded(entry)) => entry.add_to(&mut total),
+                        Some(Request::Folded) if mutants::on(Mutant::LateCountsTwice) => {
+                            view.versions_of(id).0.iter().filter_map(|v| v.value).for_each(|entry| entry.add_to(&mut total));
+                        }
+                        _ => {}
+                    }
+                }
+                LedgerKey::Block(..) => {
+                    let blocks = ordered(&view.events.events_at(slot), view.version);
+                    if let Some((_, LedgerEvent { what: Recordings::Folded { total: folded, .. }, .. })) = blocks.first() {
+                        T::add_up(&mut total, folded);
+                    }
+                }
+            }
+        }
+        total
+    }
+
+    /// The requests that are not folded, each with its content, in the order of their dots: the same on
+    /// all replicas. Disputed ones are in [`disputes`](Ledger::disputes) only.
+    fn requests(view) -> impl Iterator<Item = (RequestId, &'a T)> {
+        let slots = view.events.slots_by_dot(view.version).into_iter();
+        slots.filter_map(move |slot| match view.events.key_at(slot).0 {
+            LedgerKey::Request(id) => match view.get(id)? {
+                Request::Recorded(entry) => Some((id, entry)),
+                _ => None,
+            },
+            LedgerKey::Block(..) => None,
+        })
+    }
+
+    /// The ids that different requests came with, in the order of the ids. Costs O(disputes), and
+    /// O(requests that are not folded) if any were folded.
+    #[must_use]
+    fn disputes(view) -> Vec<Dispute<'a, T>> {
+        let mut ids = BTreeSet::new();
+        let mut folded = false;
+        for slot in view.events.siblings() {
+            match view.events.key_at(slot).0 {
+                LedgerKey::Request(id) => drop(ids.insert(id)),
+                LedgerKey::Block(client, block) => {
+                    ids.extend((0..BLOCK).map(|at| RequestId { client, number: block * BLOCK + at }));
+                }
+            }
+        }
+        // What came after it was folded has no sibling.
+        let late = view.events.slots().filter_map(|slot| match view.events.key_at(slot).0 {
+            LedgerKey::Request(id) if view.events.is_live(slot) => Some(id),
+            _ => None,
+        });
+        folded |= view.events.slots().any(|slot| matches!(view.events.key_at(slot).0, LedgerKey::Block(..)));
+        if folded {
+            ids.extend(late.filter(|id| view.events_of(&id.block()).is_some()));
+        }
+        ids.into_iter().filter_map(|id| view.dispute(id)).collect()
+    }
+} }
+
+impl<E: Effect> Ledger<E> {
+    /// Records a request, unless it is known. It is known under its id from then on, wherever this
+    /// change arrives.
+    ///
+    /// # Errors
+    /// [`Reused`] if the id stands for something else, or is disputed. Nothing is written.
+    pub fn record(&mut self, writer: &mut Writer, id: RequestId, entry: E) -> Result<Recorded, Reused> {
+        self.edit(writer, |mut ledger, edit| ledger.record(edit, id, entry))
+    }
+
+    /// Settles a dispute between requests none of which was folded: the id stands for this one.
+    /// `None` if there is none, and nothing is written.
+    pub fn resolve(&mut self, writer: &mut Writer, id: RequestId, entry: E) -> Option<Dot> {
+        self.edit(writer, |mut ledger, edit| ledger.resolve(edit, id, entry))
+    }
+
+    /// Settles a dispute with what was folded, which stays as it is: the others are dropped. Where the
+    /// same requests were folded differently, the first to be folded stays. What is to be
+    /// different is to be recorded as another request.
+    /// `None` if nothing that was folded is disputed, and nothing is written.
+    pub fn dismiss(&mut self, writer: &mut Writer, id: RequestId) -> Option<Dot> {
+        self.edit(writer, |mut ledger, edit| ledger.dismiss(edit, id))
+    }
+
+    /// Folds the requests of a client, block after block of 64 from its first one on, as long as a
+    /// block is complete and undisputed. Their content is gone afterwards; their effects and ids are
+    /// not. Returns how many blocks were folded. Costs O(blocks of this client + requests).
+    ///
+    /// It is best done with what everyone has seen: requests that say different things under
+    /// one id can be settled only as long as they are not folded.
+    pub fn fold(&mut self, writer: &mut Writer, client: Uuid) -> u64 {
+        self.edit(writer, |mut ledger, edit| ledger.fold(edit, client))
+    }
+}
+
+impl<E: Effect + Debug> ShowKind for Recording<E>
+where
+    E::Total: Debug,
+{
+    fn show<'a>(view: View<'a, Self, impl Events<'a, Kind = Self>>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ledger").field("total", &view.total()).field("disputes", &view.disputes().len()).finish()
+    }
+}

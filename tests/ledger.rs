@@ -1,0 +1,247 @@
+//! One effect per request id, however often and wherever it is recorded.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use common::random::Random;
+use dotted::{Crdt, Ledger, Limits, Recorded, Request, RequestId, Reused, Transfer, Writer};
+use uuid::Uuid;
+
+type Transfers = Ledger<Transfer>;
+
+fn id(client: u128, number: u64) -> RequestId {
+    RequestId { client: Uuid::from_u128(client), number }
+}
+
+fn pay(amount: u64) -> Transfer {
+    Transfer { from: "ana".into(), to: "ben".into(), amount }
+}
+
+fn writers() -> (Writer, Writer) {
+    (Writer::from_seed(1), Writer::from_seed(2))
+}
+
+#[test]
+fn a_retry_is_no_second_request() {
+    let (mut tokyo, mut london) = writers();
+    let mut here = Transfers::new();
+    assert!(matches!(here.record(&mut tokyo, id(1, 0), pay(10)), Ok(Recorded::New(_))));
+    let mut there = here.clone();
+    let before = here.encode();
+    assert_eq!(here.record(&mut tokyo, id(1, 0), pay(10)), Ok(Recorded::Before));
+    assert_eq!(there.record(&mut london, id(1, 0), pay(10)), Ok(Recorded::Before));
+    assert_eq!(here.encode(), before);
+    assert_eq!(here.total().of("ben"), 10);
+    assert_eq!(here.total().of("ana"), -10);
+}
+
+#[test]
+fn a_request_recorded_in_two_regions_is_one_entry() {
+    let (mut tokyo, mut london) = writers();
+    let (mut here, mut there) = (Transfers::new(), Transfers::new());
+    here.record(&mut tokyo, id(1, 0), pay(10)).expect("it is new");
+    there.record(&mut london, id(1, 0), pay(10)).expect("it is new there");
+    here.merge(&there);
+    assert_eq!(here.total().of("ben"), 10);
+    assert_eq!(here.requests().count(), 1);
+    assert!(here.disputes().is_empty());
+}
+
+#[test]
+fn an_id_reused_with_other_content_is_refused() {
+    let (mut tokyo, _) = writers();
+    let mut here = Transfers::new();
+    here.record(&mut tokyo, id(1, 0), pay(10)).expect("it is new");
+    let before = here.encode();
+    assert_eq!(here.record(&mut tokyo, id(1, 0), pay(11)), Err(Reused(id(1, 0))));
+    assert_eq!(here.encode(), before);
+    assert!(here.resolve(&mut tokyo, id(1, 0), pay(11)).is_none(), "there is nothing to settle");
+    assert!(here.dismiss(&mut tokyo, id(1, 0)).is_none());
+    assert_eq!(here.encode(), before);
+}
+
+#[test]
+fn an_id_reused_in_two_regions_is_a_dispute_until_it_is_settled() {
+    let (mut tokyo, mut london) = writers();
+    let (mut here, mut there) = (Transfers::new(), Transfers::new());
+    here.record(&mut tokyo, id(1, 0), pay(10)).expect("it is new");
+    there.record(&mut london, id(1, 0), pay(99)).expect("it is new there");
+    here.record(&mut tokyo, id(1, 1), pay(1)).expect("it is new");
+    here.merge(&there);
+    there.merge(&here);
+    assert_eq!(here.disputes(), there.disputes());
+    let disputes = here.disputes();
+    assert_eq!((disputes.len(), disputes[0].id, disputes[0].versions.len()), (1, id(1, 0), 2));
+    assert_eq!(here.total().of("ben"), 1, "neither is chosen in silence");
+    assert_eq!(here.record(&mut tokyo, id(1, 0), pay(10)), Err(Reused(id(1, 0))));
+
+    assert!(here.resolve(&mut tokyo, id(1, 0), pay(99)).is_some());
+    there.merge(&here);
+    assert!(there.disputes().is_empty());
+    assert_eq!(there.total().of("ben"), 100);
+    assert_eq!(there.record(&mut london, id(1, 0), pay(99)), Ok(Recorded::Before));
+}
+
+/// A client with 130 requests, of which 128 can be folded.
+fn folded() -> (Transfers, Writer, Writer) {
+    let (mut tokyo, london) = writers();
+    let mut here = Transfers::new();
+    for number in 0..130 {
+        here.record(&mut tokyo, id(1, number), pay(number)).expect("it is new");
+    }
+    here.record(&mut tokyo, id(2, 0), pay(5)).expect("it is new");
+    let total = here.total();
+    assert_eq!(here.fold(&mut tokyo, Uuid::from_u128(1)), 2);
+    assert_eq!(here.total(), total);
+    assert_eq!(here.requests().count(), 3);
+    (here, tokyo, london)
+}
+
+#[test]
+fn folded_requests_are_still_known() {
+    let (mut here, mut tokyo, _) = folded();
+    here.compact();
+    let mut here = Transfers::decode(&here.encode(), &Limits::default()).expect("own bytes are read");
+    let before = here.encode();
+    assert_eq!(here.get(id(1, 64)), Some(Request::Folded));
+    assert_eq!(here.record(&mut tokyo, id(1, 64), pay(64)), Ok(Recorded::Before));
+    assert_eq!(here.record(&mut tokyo, id(1, 64), pay(65)), Err(Reused(id(1, 64))));
+    assert_eq!(here.fold(&mut tokyo, Uuid::from_u128(1)), 0);
+    assert_eq!(here.encode(), before);
+}
+
+#[test]
+fn folding_saves_room() {
+    let (mut tokyo, _) = writers();
+    let mut here = Transfers::new();
+    for number in 0..6400 {
+        here.record(&mut tokyo, id(1, number), pay(10_000)).expect("it is new");
+    }
+    let before = here.encode().len();
+    here.fold(&mut tokyo, Uuid::from_u128(1));
+    here.compact();
+    let after = here.encode().len();
+    assert!(after * 3 < before, "{before} B became {after} B");
+}
+
+#[test]
+fn a_block_with_a_gap_or_a_dispute_is_not_folded() {
+    let (mut tokyo, mut london) = writers();
+    let mut here = Transfers::new();
+    for number in (0..64).filter(|&number| number != 7) {
+        here.record(&mut tokyo, id(1, number), pay(1)).expect("it is new");
+    }
+    let client = Uuid::from_u128(1);
+    assert_eq!(here.fold(&mut tokyo, client), 0);
+    let mut there = here.clone();
+    here.record(&mut tokyo, id(1, 7), pay(1)).expect("it is new");
+    there.record(&mut london, id(1, 7), pay(2)).expect("it is new there");
+    here.merge(&there);
+    assert_eq!(here.fold(&mut tokyo, client), 0);
+    here.resolve(&mut tokyo, id(1, 7), pay(2));
+    assert_eq!(here.fold(&mut tokyo, client), 1);
+    assert_eq!(here.total().of("ben"), 65);
+}
+
+#[test]
+fn what_comes_after_it_was_folded_counts_once() {
+    let (mut here, mut tokyo, mut london) = folded();
+    let mut away = Transfers::new();
+    away.record(&mut london, id(1, 3), pay(3)).expect("it is new there");
+    let total = here.total();
+    here.merge(&away);
+    assert_eq!(here.total(), total);
+    assert!(here.disputes().is_empty());
+    assert_eq!(here.get(id(1, 3)), Some(Request::Folded));
+    // The next fold forgets it.
+    here.fold(&mut tokyo, Uuid::from_u128(1));
+    assert_eq!(here.requests().count(), 3);
+    assert_eq!(here.total(), total);
+}
+
+#[test]
+fn what_comes_late_and_says_something_else_is_disputed() {
+    let (mut here, mut tokyo, mut london) = folded();
+    let mut away = Transfers::new();
+    away.record(&mut london, id(1, 3), pay(4)).expect("it is new there");
+    let total = here.total();
+    here.merge(&away);
+    assert_eq!(here.total(), total, "what was folded has its effect");
+    let disputes = here.disputes();
+    assert_eq!((disputes.len(), disputes[0].id, disputes[0].folded), (1, id(1, 3), true));
+    assert!(disputes[0].versions.iter().any(|version| version.value == Some(&pay(4))));
+    here.fold(&mut tokyo, Uuid::from_u128(1));
+    assert_eq!(here.disputes().len(), 1, "folding settles nothing");
+    assert!(here.resolve(&mut tokyo, id(1, 3), pay(4)).is_none());
+    assert!(here.dismiss(&mut tokyo, id(1, 3)).is_some());
+    assert!(here.disputes().is_empty());
+    assert_eq!(here.total(), total);
+}
+
+#[test]
+fn requests_that_were_folded_differently_are_disputed() {
+    let (mut tokyo, mut london) = writers();
+    let (mut here, mut there) = (Transfers::new(), Transfers::new());
+    for number in 0..64 {
+        here.record(&mut tokyo, id(1, number), pay(number)).expect("it is new");
+        there.record(&mut london, id(1, number), pay(number + number / 63)).expect("it is new there");
+    }
+    here.fold(&mut tokyo, Uuid::from_u128(1));
+    there.fold(&mut london, Uuid::from_u128(1));
+    here.merge(&there);
+    there.merge(&here);
+    assert_eq!(here.total(), there.total());
+    let disputes: Vec<_> = here.disputes().iter().map(|dispute| dispute.id).collect();
+    assert_eq!(disputes, [id(1, 63)]);
+    here.dismiss(&mut tokyo, id(1, 63));
+    assert!(here.disputes().is_empty());
+}
+
+/// Random histories: retries anywhere, folds, collected removals. Whatever a replica knows has its effect
+/// exactly once.
+#[test]
+fn every_known_request_counts_once() {
+    for seed in 0..60 {
+        one_history(seed);
+    }
+}
+
+fn one_history(seed: u64) {
+    let mut random = Random::new(seed);
+    let mut writers: Vec<_> = (0..3).map(|writer| Writer::from_seed(seed * 10 + writer)).collect();
+    let mut ledgers = vec![Transfers::new(); 3];
+    let mut known = vec![BTreeSet::new(); 3];
+    let mut contents = BTreeMap::new();
+    for _ in 0..900 {
+        let at = random.below(3);
+        match random.below(20) {
+            0 => _ = ledgers[at].fold(&mut writers[at], Uuid::from_u128(1)),
+            1 => ledgers[at].compact(),
+            2..=4 => {
+                let from = random.below(3);
+                let other = ledgers[from].clone();
+                ledgers[at].merge(&other);
+                let theirs = known[from].clone();
+                known[at].extend(theirs);
+            }
+            _ => {
+                let number = random.below(70) as u64;
+                let amount = *contents.entry(number).or_insert_with(|| random.next() % 100);
+                let new = ledgers[at].record(&mut writers[at], id(1, number), pay(amount)).expect("it is the same");
+                assert_eq!(matches!(new, Recorded::New(_)), known[at].insert(number), "seed {seed}");
+            }
+        }
+        let sum: u64 = known[at].iter().map(|number| contents[number]).sum();
+        assert_eq!(ledgers[at].total().of("ben"), i128::from(sum), "seed {seed}");
+        assert!(ledgers[at].disputes().is_empty(), "seed {seed}");
+    }
+}
+
+#[cfg(feature = "mutants")]
+#[test]
+fn a_late_request_that_counts_twice_is_noticed() {
+    use dotted::mutants::{Mutant, with};
+    let broken = || with(Mutant::LateCountsTwice, every_known_request_counts_once);
+    assert!(std::panic::catch_unwind(broken).is_err());
+}
