@@ -52,6 +52,12 @@ pub enum Mutant {
     LateCountsTwice,
     /// Claims: a claim is confirmed although not every member has answered.
     ClaimsIgnoreSilence,
+    /// Escrow: more is spent than the writer has rights for.
+    EscrowUnchecked,
+    /// Escrow: a new branch has the rights of its writer's other branches.
+    EscrowInherited,
+    /// Escrow: what is handed over stays with its giver, too.
+    EscrowGivenAndKept,
     /// Operations: applied before what they depend on.
     IgnoreDependencies,
     /// Rule 3: a branch is opened although the value knows it.

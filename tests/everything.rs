@@ -10,12 +10,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use common::random::Random;
 use dotted::{
-    Causal, CausalInbox, Crdt, Delta, Edit, Fragment, Limits, MapBody, Operation, PnCounterBody, RecordBody, SetBody,
-    StoreBody, ValueKind, Writer,
+    BoundedCounterBody, Causal, CausalInbox, Crdt, Delta, Edit, Fragment, Limits, MapBody, Operation, PnCounterBody,
+    RecordBody, ReplicaId, SetBody, StoreBody, ValueKind, Writer,
 };
 
 /// The types on their own, and a store in which the same is done to values of the same types.
-type Body = (SetBody<u8>, MapBody<u8, u8>, PnCounterBody, (RecordBody<u8>, StoreBody));
+type Body = (SetBody<u8>, MapBody<u8, u8>, PnCounterBody, (RecordBody<u8>, StoreBody, BoundedCounterBody));
 type Value = Causal<Body>;
 
 struct World {
@@ -31,12 +31,12 @@ struct World {
 
 /// A few writes, maybe several on one key.
 fn write<'e>(random: &mut Random, parts: <Body as Fragment>::Mut<'e>, edit: &mut Edit<'e>) {
-    let (mut set, mut map, mut count, (mut record, mut store)) = parts;
+    let (mut set, mut map, mut count, (mut record, mut store, mut bounded)) = parts;
     for _ in 0..1 + random.below(4) {
         let (key, value) = (random.below(4) as u8, random.below(3) as u8);
         let field = ["a", "b", "c"][random.below(3)];
-        let text = key.to_string();
-        match random.below(21) {
+        let (text, by) = (key.to_string(), 1 + u64::from(value));
+        match random.below(24) {
             0..2 => _ = (set.insert(edit, key), store.set("x").insert(edit, key.into())),
             2 => _ = (set.remove(edit, &key), store.set("x").remove(edit, &i64::from(key))),
             3 => _ = (set.clear(edit), store.set("x").clear(edit)),
@@ -45,10 +45,7 @@ fn write<'e>(random: &mut Random, parts: <Body as Fragment>::Mut<'e>, edit: &mut
                 store.map("x").insert(edit, text.into(), value.into());
             }
             6 => _ = (map.remove(edit, &key), store.map("x").remove(edit, &*text)),
-            7 => {
-                let by = 1 + u64::from(value);
-                _ = (count.increment(edit, by), store.counter("x").increment(edit, by));
-            }
+            7 => _ = (count.increment(edit, by), store.counter("x").increment(edit, by)),
             8 => _ = (count.decrement(edit, 1), store.counter("x").decrement(edit, 1)),
             9 => _ = (count.reset(edit), store.counter("x").reset(edit)),
             10..13 => _ = (record.set(edit, field, value), store.record("x").set(edit, field, value.into())),
@@ -58,7 +55,8 @@ fn write<'e>(random: &mut Random, parts: <Body as Fragment>::Mut<'e>, edit: &mut
             16 => _ = (record.purge(edit), store.record("x").purge(edit)),
             17..20 => {
                 let name = ["y", "z"][random.below(2)];
-                match random.below(7) {
+                match random.below(8) {
+                    7 => _ = store.bounded_counter(name).increment(edit, 1),
                     0 => _ = store.counter(name).increment(edit, 1),
                     1 => _ = store.register(name).set(edit, value.into()),
                     2 => _ = store.multi_register(name).set(edit, value.into()),
@@ -68,20 +66,40 @@ fn write<'e>(random: &mut Random, parts: <Body as Fragment>::Mut<'e>, edit: &mut
                     _ => _ = store.record(name).set(edit, field, value.into()),
                 }
             }
-            _ => _ = store.remove(edit, ["y", "z"][random.below(2)]),
+            20 => _ = store.remove(edit, ["y", "z"][random.below(2)]),
+            21 => {
+                let done = bounded.increment(edit, by);
+                assert_eq!(done.is_ok(), store.bounded_counter("x").increment(edit, by).is_ok());
+            }
+            22 => {
+                let (done, named) =
+                    (bounded.try_decrement(edit, by), store.bounded_counter("x").try_decrement(edit, by));
+                assert_eq!(done.err(), named.err());
+            }
+            _ => {
+                let to = ReplicaId::from_seed(1 + random.below(3) as u64);
+                let to = ReplicaId::new(to.uuid(), random.below(3) as u32);
+                let (done, named) =
+                    (bounded.transfer(edit, &to, by), store.bounded_counter("x").transfer(edit, &to, by));
+                assert_eq!(done.err(), named.err());
+            }
         }
     }
 }
 
 /// A value in a store shows what one of its type shows on its own.
 fn check_mirror(value: &Value) {
-    let (set, map, count, (record, store)) = value.view();
+    let (set, map, count, (record, store, bounded)) = value.view();
     let integer = |value: &dotted::Value| u8::try_from(value.as_integer().expect("an integer")).expect("a byte");
     assert!(set.iter().copied().eq(store.set("x").iter().map(integer)));
     assert_eq!(set.len(), store.set("x").len());
     let entries = map.iter().map(|(&key, &value)| (key.to_string(), value));
     assert!(entries.eq(store.map("x").iter().map(|(key, value)| (key.to_string(), integer(value)))));
     assert_eq!(count.value(), store.counter("x").value());
+    // Whatever was cloned, rolled back or is only partly known: nobody has spent what was not his.
+    assert_eq!(bounded.holders(), store.bounded_counter("x").holders());
+    assert!(bounded.overdrawn() == 0 && bounded.value() >= 0);
+    assert_eq!(bounded.value(), bounded.holders().iter().map(|(_, rights)| rights).sum());
     let fields: BTreeMap<_, _> = record.iter().map(|(field, &value)| (field, value)).collect();
     assert_eq!(fields, store.record("x").iter().map(|(field, value)| (field, integer(value))).collect());
     let mut conflicts: Vec<_> =
@@ -117,11 +135,16 @@ fn check_mirror(value: &Value) {
 
 fn reads(value: &Value) -> String {
     check_mirror(value);
-    let (set, map, count, (record, store)) = value.view();
+    let (set, map, count, (record, store, bounded)) = value.view();
     let maps = (map.iter().collect::<Vec<_>>(), map.conflicts());
     let records = (record.iter().collect::<Vec<_>>(), record.conflicts(), record.len());
+    let bounded = (bounded.value(), bounded.holders());
     let store = (store.names().collect::<Vec<_>>(), store.conflicts());
-    format!("{value:?} {:?} {maps:?} {} {records:?} {store:?}", set.iter().collect::<Vec<_>>(), count.value())
+    format!(
+        "{value:?} {:?} {maps:?} {} {records:?} {bounded:?} {store:?}",
+        set.iter().collect::<Vec<_>>(),
+        count.value()
+    )
 }
 
 impl World {

@@ -7,9 +7,9 @@
 use std::path::PathBuf;
 
 use dotted::{
-    Causal, Claims, DwFlag, EwFlag, GCounter, Ledger, Limits, LwwMap, LwwRegister, MapBody, MemoryStorage, MvRegister,
-    Operation, OrSet, Persistent, PnCounter, PnCounterBody, RequestId, SetBody, Store, Transfer, Value, VersionVector,
-    VersionedRecord, Writer, WriterRecord,
+    BoundedCounter, Causal, Claims, DwFlag, EwFlag, GCounter, Ledger, Limits, LwwMap, LwwRegister, MapBody,
+    MemoryStorage, MvRegister, Operation, OrSet, Persistent, PnCounter, PnCounterBody, RequestId, SetBody, Store,
+    Transfer, Value, VersionVector, VersionedRecord, Writer, WriterRecord,
 };
 use uuid::Uuid;
 
@@ -197,6 +197,28 @@ golden!(store, Store, "store", |value, writers| {
     other.register("title").set(b, "Notes");
     other.counter("likes").reset(b);
     value.try_merge(&other).expect("it fits");
+});
+
+golden!(bounded_counter, BoundedCounter, "bounded_counter", |value, writers| {
+    let [a, b, c] = &mut writers;
+    value.increment(a, 1000).expect("it fits");
+    value.announce(b);
+    let mut other = value.clone();
+    let to = |value: &BoundedCounter, writer: &Writer| value.branch_of(writer).expect("it has written");
+    value.transfer(a, &to(&value, b), 300).expect("there are so many");
+    other.increment(c, u64::MAX).expect("it fits");
+    value.try_merge(&other).expect("it fits");
+    value.try_decrement(b, 7).expect("there are so many");
+    value.transfer(b, &to(&value, c), 2).expect("there are so many");
+});
+
+golden!(bounded_counter_in_store, Store, "bounded_counter_in_store", |value, writers| {
+    let [a, b, _] = &mut writers;
+    value.bounded_counter("stock").increment(a, 100).expect("it fits");
+    value.register("title").set(b, "notes");
+    let to = value.branch_of(b).expect("it has written");
+    value.bounded_counter("stock").transfer(a, &to, 30).expect("there are so many");
+    value.bounded_counter("stock").try_decrement(b, 30).expect("there are so many");
 });
 
 #[test]

@@ -194,13 +194,9 @@ impl Writer {
     ///
     /// Returns `None` if a new branch is needed and the value has no slot left for it.
     pub(crate) fn slot_for(&mut self, version: &mut VersionVector) -> Option<u32> {
-        let recent = version.slot(&ReplicaId::new(self.uuid, self.recent));
-        let slots = recent.into_iter().chain(0..version.slots() as u32);
-        for slot in slots {
-            if version.uuid_bytes(slot) == self.uuid.as_bytes() && self.continues(&version.id(slot), version.at(slot)) {
-                self.recent = version.branch(slot);
-                return Some(slot);
-            }
+        if let Some(slot) = self.continued(version) {
+            self.recent = version.branch(slot);
+            return Some(slot);
         }
         if version.slots() >= MAX_WRITERS {
             return None;
@@ -208,6 +204,15 @@ impl Writer {
         let id = self.open(&[version])?;
         self.recent = id.branch();
         Some(version.intern(&id))
+    }
+
+    /// The slot of the branch under which this writer goes on where `version` stands, if it has one.
+    pub(crate) fn continued(&self, version: &VersionVector) -> Option<u32> {
+        let recent = version.slot(&ReplicaId::new(self.uuid, self.recent));
+        let mut slots = recent.into_iter().chain(0..version.slots() as u32);
+        slots.find(|&slot| {
+            version.uuid_bytes(slot) == self.uuid.as_bytes() && self.continues(&version.id(slot), version.at(slot))
+        })
     }
 
     /// Opens the next branch that none of these values knows.

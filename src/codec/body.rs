@@ -211,6 +211,9 @@ impl<'a, S: Kind> Table<'a, S> {
                 (Some(earlier), _) => put_varint(out, u64::from(earlier)),
                 (None, KeyForm::Nothing) => {}
                 (None, KeyForm::Writer(slot)) => put_varint(out, u64::from(ranks.of[slot as usize])),
+                (None, KeyForm::Writers(from, to)) => {
+                    [from, to].iter().for_each(|&slot| put_varint(out, u64::from(ranks.of[slot as usize])));
+                }
                 (None, KeyForm::Content(content)) => put_value(out, &*content),
             }
         }
@@ -317,6 +320,9 @@ pub struct Row<N, C, V> {
     key: Option<C>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     writer: Option<ReplicaId>,
+    /// Of a key that names two writers, the second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    to: Option<ReplicaId>,
     /// None for a removal.
     #[serde(default = "Option::default", skip_serializing_if = "Option::is_none", with = "some")]
     value: Option<V>,
@@ -398,12 +404,14 @@ impl<S: Kind> FragmentCodec for DotStore<S> {
                 continue;
             }
             let name = take_name::<S::Key>(reader, &mut names)?;
+            let mut rank = || match u32::try_from(reader.varint()?) {
+                Ok(rank) if u64::from(rank) < writers => Ok(rank),
+                _ => Err(DecodeError::Malformed("a key names no writer")),
+            };
             let form = match S::Key::sort(name.as_ref()) {
                 KeySort::Nothing => OwnedForm::Nothing,
-                KeySort::Writer => match u32::try_from(reader.varint()?) {
-                    Ok(rank) if u64::from(rank) < writers => OwnedForm::Writer(rank),
-                    _ => return Err(DecodeError::Malformed("a key names no writer")),
-                },
+                KeySort::Writer => OwnedForm::Writer(rank()?),
+                KeySort::Writers => OwnedForm::Writers(rank()?, rank()?),
                 KeySort::Content => OwnedForm::Content(take_value(reader)?),
             };
             let (number, first) = builder.key(S::Key::from_form(name, form).ok_or(DecodeError::Value)?);
@@ -436,10 +444,11 @@ impl<S: Kind> FragmentCodec for DotStore<S> {
         let rows = table.items.iter().map(|item| {
             let key = table.keys[item.key as usize];
             let name = key.name();
-            let (key, writer) = match key.form() {
-                KeyForm::Nothing => (None, None),
-                KeyForm::Writer(slot) => (None, Some(version.id(slot))),
-                KeyForm::Content(content) => (Some(content.into_owned()), None),
+            let (key, writer, to) = match key.form() {
+                KeyForm::Nothing => (None, None, None),
+                KeyForm::Writer(slot) => (None, Some(version.id(slot)), None),
+                KeyForm::Writers(from, to) => (None, Some(version.id(from)), Some(version.id(to))),
+                KeyForm::Content(content) => (Some(content.into_owned()), None, None),
             };
             let value = match item.effect {
                 Effect::Live(value) => Some(value.clone()),
@@ -451,6 +460,7 @@ impl<S: Kind> FragmentCodec for DotStore<S> {
                 name,
                 key,
                 writer,
+                to,
                 value,
             }
         });
@@ -461,10 +471,11 @@ impl<S: Kind> FragmentCodec for DotStore<S> {
         let rank = |id: &ReplicaId| header.upto.slot(id).ok_or(DecodeError::Malformed("an unknown writer"));
         let mut builder = Builder::<S>::new(header);
         for row in rows {
-            let form = match (S::Key::sort(row.name.as_ref()), row.key, &row.writer) {
-                (KeySort::Nothing, None, None) => OwnedForm::Nothing,
-                (KeySort::Writer, None, Some(id)) => OwnedForm::Writer(rank(id)?),
-                (KeySort::Content, Some(content), None) => OwnedForm::Content(content),
+            let form = match (S::Key::sort(row.name.as_ref()), row.key, &row.writer, &row.to) {
+                (KeySort::Nothing, None, None, None) => OwnedForm::Nothing,
+                (KeySort::Writer, None, Some(id), None) => OwnedForm::Writer(rank(id)?),
+                (KeySort::Writers, None, Some(from), Some(to)) => OwnedForm::Writers(rank(from)?, rank(to)?),
+                (KeySort::Content, Some(content), None, None) => OwnedForm::Content(content),
                 _ => return Err(DecodeError::Value),
             };
             let key = S::Key::from_form(row.name, form).ok_or(DecodeError::Value)?;

@@ -363,7 +363,7 @@ impl<S: Kind> Fragment for DotStore<S> {
     }
 
     fn named(delta: &StoreDelta<S>, visit: &mut dyn FnMut(u32)) {
-        delta.keys.iter().filter_map(|(key, _)| key.writer()).for_each(visit);
+        delta.keys.iter().flat_map(|(key, _)| key.writer().into_iter().chain(key.partner())).for_each(visit);
     }
 
     fn retain_live(&mut self, keep: &dyn Fn(Raw) -> bool, changes: &mut Self::Changes) {

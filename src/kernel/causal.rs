@@ -13,7 +13,7 @@ use super::handle::Mut;
 use super::incoming::{Incoming, Since, Supersedes};
 use super::operation::Operation;
 use super::store::DotStore;
-use crate::causality::{MAX_WRITERS, PackedDot, RESERVED_WRITERS, VersionVector, Writer};
+use crate::causality::{MAX_WRITERS, PackedDot, RESERVED_WRITERS, ReplicaId, VersionVector, Writer};
 use crate::mutants::{self, Mutant};
 
 /// A replicated value: a body under one causal context.
@@ -58,6 +58,12 @@ impl<F: Fragment> Causal<F> {
     #[must_use]
     pub fn version(&self) -> &VersionVector {
         &self.context.version
+    }
+
+    /// The branch under which `writer` goes on with this value; `None` if its next write opens one.
+    #[must_use]
+    pub fn branch_of(&self, writer: &Writer) -> Option<ReplicaId> {
+        self.context.continued_by(writer)
     }
 
     /// What may be missing from deltas: removals up to here were discarded.

@@ -51,6 +51,14 @@ impl Context {
         }
     }
 
+    /// The branch under which `writer` would continue this value, if it would not open one.
+    pub(crate) fn continued_by(&self, writer: &Writer) -> Option<ReplicaId> {
+        match self.own {
+            Some(own) if writer.continues(&own.id, self.version.at(own.slot)) => Some(own.id),
+            _ => writer.continued(&self.version).map(|slot| self.version.id(slot)),
+        }
+    }
+
     #[cold]
     fn continue_elsewhere(&mut self, writer: &mut Writer) -> Own {
         let slot = writer.slot_for(&mut self.version);

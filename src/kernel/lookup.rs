@@ -1,5 +1,7 @@
 //! From a key to the slot of its entry: one way per sort of key.
 
+mod pair;
+
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::borrow::Borrow;
@@ -9,6 +11,8 @@ use foldhash::fast::RandomState;
 use hashbrown::Equivalent;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+pub use pair::WriterPair;
 
 use super::table::Table;
 use crate::causality::SlotMap;
@@ -31,9 +35,15 @@ pub trait Key: Clone + Eq + Send + Sync + 'static {
     #[doc(hidden)]
     const NAMES_WRITERS: bool = false;
 
-    /// The writer slot that the key names, if it names one.
+    /// The writer slot that the key names, if it names one: whose key it is.
     #[doc(hidden)]
     fn writer(&self) -> Option<u32> {
+        None
+    }
+
+    /// The slot of a second writer, of a key that names two. The value must have seen something of it.
+    #[doc(hidden)]
+    fn partner(&self) -> Option<u32> {
         None
     }
 
@@ -76,6 +86,8 @@ pub enum KeySort {
     Nothing,
     /// A writer.
     Writer,
+    /// Two writers, or twice the same.
+    Writers,
     /// Something that serde reads and writes.
     Content,
 }
@@ -87,6 +99,8 @@ pub enum KeyForm<'a, K: Key> {
     Nothing,
     /// A writer's slot.
     Writer(u32),
+    /// The slots of two writers.
+    Writers(u32, u32),
     /// Content that serde writes.
     Content(Cow<'a, K::Content>),
 }
@@ -98,6 +112,8 @@ pub enum OwnedForm<K: Key> {
     Nothing,
     /// A writer's slot.
     Writer(u32),
+    /// The slots of two writers.
+    Writers(u32, u32),
     /// Content that serde read.
     Content(K::Content),
 }

@@ -40,7 +40,7 @@ pub use fragment::{Fragment, Show};
 pub use handle::Mut;
 pub use incoming::Since;
 pub(crate) use lookup::Numbers;
-pub use lookup::{Data, Hashed, Key, KeyForm, KeySort, Keys, Lookup, OwnedForm, Slots, Vacant, WriterKey};
+pub use lookup::{Data, Hashed, Key, KeyForm, KeySort, Keys, Lookup, OwnedForm, Slots, Vacant, WriterKey, WriterPair};
 pub use operation::{CausalInbox, InboxFull, Operation};
 pub use rebase::{RebaseError, Shared};
 pub use store::DotStore;

@@ -196,6 +196,23 @@ impl Renaming {
         renamed.map_or(dot, |moved| self.table.dot(moved.to, dot.counter - moved.shared))
     }
 
+    /// A key with other names for the writers for which `is_new` holds.
+    fn key<K: Key>(&self, key: K, is_new: impl Fn(u32, &Moved) -> bool) -> K {
+        let last = key.writer().max(key.partner()).unwrap_or(0);
+        let name = |slot| self.moved(slot).filter(|moved| is_new(slot, moved)).map_or(slot, |moved| moved.to);
+        key.translate(&Slots(&SlotMap::Table((0..=last).map(name).collect())))
+    }
+
+    /// A key whose events keep their names, or that another writer has: a branch that it names beside its owner
+    /// gets its new name only if nothing is left of the old one.
+    fn kept_key<K: Key>(&self, key: K) -> K {
+        let partner = key.partner().filter(|_| key.partner() != key.writer());
+        match partner.filter(|&slot| self.moved(slot).is_some_and(|moved| moved.shared == 0)) {
+            Some(partner) => self.key(key, |slot, _| slot == partner),
+            None => key,
+        }
+    }
+
     /// One more event of a new branch.
     fn issue(&mut self, slot: u32) -> PackedDot {
         let last = &mut self.last[slot as usize];
@@ -220,11 +237,11 @@ impl<S: Kind> StoreDelta<S> {
         let mut events = core::mem::take(&mut self.events).into_iter();
         for (key, count) in core::mem::take(&mut self.keys) {
             let mut theirs: Effects<S::Value> = events.by_ref().take(count as usize).collect();
-            let moved = key.writer().and_then(|slot| Some((slot, renaming.moved(slot)?)));
-            if let Some((slot, Moved { to, .. })) = moved
+            let moved = key.writer().and_then(|slot| renaming.moved(slot));
+            if let Some(Moved { to, .. }) = moved
                 && theirs.iter().any(|&(dot, _)| renaming.renamed(dot).is_some())
             {
-                self.divide(key, slot, to, theirs, shared, renaming);
+                self.divide(key, to, theirs, shared, renaming);
                 continue;
             }
             for (dot, effect) in &mut theirs {
@@ -235,7 +252,7 @@ impl<S: Kind> StoreDelta<S> {
                     }
                 }
             }
-            self.list(key, theirs);
+            self.list(renaming.kept_key(key), theirs);
         }
     }
 
@@ -256,7 +273,6 @@ impl<S: Kind> StoreDelta<S> {
     fn divide(
         &mut self,
         key: S::Key,
-        from: u32,
         to: u32,
         mut theirs: Effects<S::Value>,
         shared: &DotStore<S>,
@@ -270,15 +286,14 @@ impl<S: Kind> StoreDelta<S> {
         let divided = S::divide(&live(&theirs).collect::<Vec<_>>(), &before);
         // What no one else has seen is superseded by the two events below.
         theirs.retain(|&(dot, _)| renaming.renamed(dot).is_none());
-        let table = (0..=from).map(|slot| if slot == from { to } else { slot }).collect();
-        let own = key.clone().translate(&Slots(&SlotMap::Table(table)));
+        let own = renaming.key(key.clone(), |_, _| true);
         if let Some((first, rest)) = divided {
             if found.is_some() || !theirs.is_empty() {
                 theirs.push((renaming.issue(to), Effect::Live(first)));
             }
             self.list(own, alloc::vec![(renaming.issue(to), Effect::Live(rest))]);
         }
-        self.list(key, theirs);
+        self.list(renaming.kept_key(key), theirs);
     }
 }
 

@@ -5,10 +5,11 @@ use uuid::Uuid;
 
 use super::Replicas;
 use crate::codec::FragmentCodec;
+use crate::kernel::EventsMut;
 use crate::{
-    Causal, ClaimsBody, Data, DeltaCrdt, DwFlagBody, Edit, Effect, EwFlagBody, GCounterBody, LedgerBody,
-    LwwRegisterBody, MapBody, MvRegisterBody, PnCounterBody, RecordBody, RequestId, SetBody, StoreBody, Transfer,
-    Value, Writer,
+    BoundedCounterBody, Causal, ClaimsBody, Data, DeltaCrdt, DwFlagBody, Edit, Effect, Escrow, EwFlagBody, GCounterBody,
+    LedgerBody, LwwRegisterBody, MapBody, Mut, MvRegisterBody, PnCounterBody, RecordBody, RequestId, SetBody, StoreBody,
+    Transfer, Value, Writer,
 };
 
 /// A type that can be written to at random, so that [`Replicas`] of it can be generated.
@@ -78,6 +79,31 @@ impl GenerateBody for PnCounterBody {
             1 => drop(counter.decrement(edit, amount(g))),
             _ => drop(counter.reset(edit)),
         }
+    }
+}
+
+impl GenerateBody for BoundedCounterBody {
+    fn write<'e>(counter: &mut Self::Mut<'e>, edit: &mut Edit<'e>, g: &mut Gen) {
+        write_escrow(counter, edit, g);
+    }
+}
+
+/// What is refused writes nothing: too much, to oneself, to someone unknown.
+fn write_escrow<'e, E: EventsMut<'e, Kind = Escrow>>(
+    counter: &mut Mut<'e, Escrow, E>,
+    edit: &mut Edit<'e>,
+    g: &mut Gen,
+) {
+    match one_of(g, [0, 0, 1, 1, 1, 2, 2, 2, 3]) {
+        0 => drop(counter.increment(edit, amount(g))),
+        1 => drop(counter.try_decrement(edit, amount(g) >> one_of(g, [0, 1, 8]))),
+        2 => {
+            let known: Vec<_> = edit.version().iter().map(|(id, _)| id).collect();
+            if let Some(to) = g.choose(&known) {
+                _ = counter.transfer(edit, to, amount(g) >> one_of(g, [0, 1, 8]));
+            }
+        }
+        _ => drop(counter.announce(edit)),
     }
 }
 
@@ -194,7 +220,8 @@ impl GenerateBody for StoreBody {
         let name = one_of(g, ["a", "b"]);
         let value = Value::from(u8::arbitrary(g));
         let key = one_of(g, ["k", "l", "m"]);
-        match one_of(g, [0, 0, 1, 2, 3, 4, 4, 5, 5, 5, 6, 7, 7, 8, 9, 9, 9, 10, 11, 12]) {
+        match one_of(g, [0, 0, 1, 2, 3, 4, 4, 5, 5, 5, 6, 7, 7, 8, 9, 9, 9, 10, 11, 12, 13, 13]) {
+            13 => write_escrow(&mut store.bounded_counter(name), edit, g),
             0 => drop(store.counter(name).increment(edit, amount(g))),
             1 => drop(store.counter(name).reset(edit)),
             2 => drop(store.register(name).set(edit, value)),

@@ -8,7 +8,8 @@ use super::value::Value;
 use crate::causality::Dot;
 use crate::kernel::{DotStore, Kind, payload};
 use crate::types::{
-    AddWins, Count, Counting, EnableWins, FieldEvent, LastWriteWins, Latest, MultiValue, Plain, Stamped, Versioned, tag,
+    AddWins, Count, Counting, EnableWins, Entry, Escrow, FieldEvent, LastWriteWins, Latest, MultiValue, Plain, Stamped,
+    Versioned, tag,
 };
 
 /// The body of a [`Store`](crate::Store), for values made of values.
@@ -33,6 +34,8 @@ pub enum StoreEvent {
     Plain(Plain<Value>),
     /// Of a record.
     Field(Box<FieldEvent<Value>>),
+    /// Of a bounded counter.
+    Entry(Entry),
 }
 payload!(StoreEvent);
 
@@ -55,6 +58,7 @@ impl Kind for ByName {
             ValueKind::Set => admits::<AddWins<Value>>(writer, &key.inner, event),
             ValueKind::Map => admits::<TextMap>(writer, &key.inner, event),
             ValueKind::Record => admits::<Versioned<Value>>(writer, &key.inner, event),
+            ValueKind::BoundedCounter => admits::<Escrow>(writer, &key.inner, event),
         }
     }
 
@@ -65,11 +69,15 @@ impl Kind for ByName {
     }
 
     fn divide(all: &[&StoreEvent], shared: &[&StoreEvent]) -> Option<(StoreEvent, StoreEvent)> {
-        fn counts<'a>(events: &[&'a StoreEvent]) -> Vec<&'a Count> {
-            events.iter().filter_map(|event| Counting::value(event)).collect()
+        fn divide<S: NamedKind>(all: &[&StoreEvent], shared: &[&StoreEvent]) -> Option<(StoreEvent, StoreEvent)> {
+            let [all, shared] = [all, shared].map(|events| events.iter().filter_map(|event| S::value(event)));
+            let (first, rest) = S::divide(&all.collect::<Vec<_>>(), &shared.collect::<Vec<_>>())?;
+            Some((S::stored(first), S::stored(rest)))
         }
-        let (first, rest) = Counting::divide(&counts(all), &counts(shared))?;
-        Some((Counting::stored(first), Counting::stored(rest)))
+        match all.first()? {
+            StoreEvent::Entry(_) => divide::<Escrow>(all, shared),
+            _ => divide::<Counting>(all, shared),
+        }
     }
 
     fn serialize_value<Z: Serializer>(event: &StoreEvent, serializer: Z) -> Result<Z::Ok, Z::Error> {
@@ -79,6 +87,7 @@ impl Kind for ByName {
             StoreEvent::Stamped(stamped) => stamped.serialize(serializer),
             StoreEvent::Plain(plain) => plain.serialize(serializer),
             StoreEvent::Field(field) => field.serialize(serializer),
+            StoreEvent::Entry(entry) => entry.serialize(serializer),
         }
     }
 
@@ -92,6 +101,7 @@ impl Kind for ByName {
             ValueKind::Register | ValueKind::Map => StoreEvent::Stamped(Deserialize::deserialize(deserializer)?),
             ValueKind::MultiRegister => StoreEvent::Plain(Deserialize::deserialize(deserializer)?),
             ValueKind::Record => StoreEvent::Field(Deserialize::deserialize(deserializer)?),
+            ValueKind::BoundedCounter => StoreEvent::Entry(Deserialize::deserialize(deserializer)?),
         })
     }
 }
@@ -169,4 +179,5 @@ named! {
     AddWins<Value>: Set, There;
     TextMap: Map, Stamped(_);
     Versioned<Value>: Record, Field(_);
+    Escrow: BoundedCounter, Entry(_);
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::index::NameIndex;
 use super::value::Value;
-use crate::kernel::{Hashed, Key, KeyForm, KeySort, OwnedForm, Slots, WriterKey};
+use crate::kernel::{Hashed, Key, KeyForm, KeySort, OwnedForm, Slots, WriterKey, WriterPair};
 use crate::types::RecordKey;
 
 /// The types of the values in a store.
@@ -28,6 +28,8 @@ pub enum ValueKind {
     Map,
     /// A [`VersionedRecord`](crate::VersionedRecord).
     Record,
+    /// A [`BoundedCounter`](crate::BoundedCounter).
+    BoundedCounter,
 }
 
 impl fmt::Display for ValueKind {
@@ -40,6 +42,7 @@ impl fmt::Display for ValueKind {
             Self::Set => "set",
             Self::Map => "map",
             Self::Record => "record",
+            Self::BoundedCounter => "bounded counter",
         })
     }
 }
@@ -71,6 +74,7 @@ pub enum InnerKey {
     Set(Hashed<Value>),
     Map(Hashed<Arc<str>>),
     Record(Hashed<RecordKey>),
+    BoundedCounter(WriterPair),
 }
 
 impl InnerKey {
@@ -83,6 +87,7 @@ impl InnerKey {
             Self::Set(_) => ValueKind::Set,
             Self::Map(_) => ValueKind::Map,
             Self::Record(_) => ValueKind::Record,
+            Self::BoundedCounter(_) => ValueKind::BoundedCounter,
         }
     }
 
@@ -95,6 +100,7 @@ impl InnerKey {
             Self::Set(key) => hasher.hash_one(key),
             Self::Map(key) => hasher.hash_one(key),
             Self::Record(key) => hasher.hash_one(key),
+            Self::BoundedCounter(key) => hasher.hash_one(key),
         }
     }
 }
@@ -127,7 +133,8 @@ impl StoreKey {
             InnerKey::Map(Hashed(key)) => Some(Value::Text(key.clone())),
             InnerKey::Record(Hashed(RecordKey::Record)) => Some(Value::Null),
             InnerKey::Record(Hashed(RecordKey::Field(field))) => Some(Value::Text(field.clone())),
-            InnerKey::Counter(_) | InnerKey::Register(()) | InnerKey::MultiRegister(()) | InnerKey::Flag(()) => None,
+            InnerKey::Counter(_) | InnerKey::BoundedCounter(_) => None,
+            InnerKey::Register(()) | InnerKey::MultiRegister(()) | InnerKey::Flag(()) => None,
         }
     }
 }
@@ -157,6 +164,7 @@ impl Key for StoreKey {
     fn translate(self, slots: &Slots<'_>) -> Self {
         match self.inner {
             InnerKey::Counter(writer) => Self { inner: InnerKey::Counter(writer.translate(slots)), ..self },
+            InnerKey::BoundedCounter(pair) => Self { inner: InnerKey::BoundedCounter(pair.translate(slots)), ..self },
             _ => self,
         }
     }
@@ -164,6 +172,14 @@ impl Key for StoreKey {
     fn writer(&self) -> Option<u32> {
         match &self.inner {
             InnerKey::Counter(writer) => writer.writer(),
+            InnerKey::BoundedCounter(pair) => pair.writer(),
+            _ => None,
+        }
+    }
+
+    fn partner(&self) -> Option<u32> {
+        match &self.inner {
+            InnerKey::BoundedCounter(pair) => pair.partner(),
             _ => None,
         }
     }
@@ -175,6 +191,7 @@ impl Key for StoreKey {
     fn sort(name: Option<&Named>) -> KeySort {
         match name.map(|name| name.kind) {
             Some(ValueKind::Counter) => KeySort::Writer,
+            Some(ValueKind::BoundedCounter) => KeySort::Writers,
             Some(ValueKind::Set | ValueKind::Map | ValueKind::Record) => KeySort::Content,
             Some(ValueKind::Register | ValueKind::MultiRegister | ValueKind::Flag) | None => KeySort::Nothing,
         }
@@ -183,6 +200,7 @@ impl Key for StoreKey {
     fn form(&self) -> KeyForm<'_, Self> {
         match (&self.inner, self.key()) {
             (InnerKey::Counter(writer), _) => KeyForm::Writer(writer.0),
+            (InnerKey::BoundedCounter(pair), _) => KeyForm::Writers(pair.from, pair.to),
             (InnerKey::Set(Hashed(value)), _) => KeyForm::Content(Cow::Borrowed(value)),
             (_, Some(key)) => KeyForm::Content(Cow::Owned(key)),
             (_, None) => KeyForm::Nothing,
@@ -193,6 +211,9 @@ impl Key for StoreKey {
         let Named { name, kind } = name?;
         let inner = match (kind, form) {
             (ValueKind::Counter, OwnedForm::Writer(slot)) => InnerKey::Counter(WriterKey(slot)),
+            (ValueKind::BoundedCounter, OwnedForm::Writers(from, to)) => {
+                InnerKey::BoundedCounter(WriterPair { from, to })
+            }
             (ValueKind::Register, OwnedForm::Nothing) => InnerKey::Register(()),
             (ValueKind::MultiRegister, OwnedForm::Nothing) => InnerKey::MultiRegister(()),
             (ValueKind::Flag, OwnedForm::Nothing) => InnerKey::Flag(()),

@@ -16,7 +16,8 @@ pub use event::{ByName, StoreBody};
 pub use key::{Named, StoreKey, ValueKind};
 pub use snapshot::Snapshot;
 pub use store::{
-    CounterPart, FlagPart, MapPart, MultiRegisterPart, RecordPart, RegisterPart, SetPart, Store, StoreConflict,
+    BoundedCounterPart, CounterPart, FlagPart, MapPart, MultiRegisterPart, RecordPart, RegisterPart, SetPart, Store,
+    StoreConflict,
 };
 pub use value::{Float, List, Map, OutOfRange, TooDeep, Value};
 pub use watched::{Batch, Origin, StoreChange, Watched};

@@ -4,11 +4,13 @@ use alloc::sync::Arc;
 
 use super::event::NamedKind;
 use super::named::{Name, NameMut};
-use super::store::{CounterPart, FlagPart, MapPart, MultiRegisterPart, RecordPart, RegisterPart, SetPart};
+use super::store::{
+    BoundedCounterPart, CounterPart, FlagPart, MapPart, MultiRegisterPart, RecordPart, RegisterPart, SetPart,
+};
 use super::value::Value;
-use crate::causality::{Dot, Writer};
+use crate::causality::{Dot, ReplicaId, Writer};
 use crate::kernel::{Edit, Mut, Part};
-use crate::types::Overflow;
+use crate::types::{EscrowError, Overflow};
 
 impl<S: NamedKind> Part<'_, S, Name<'_, S>> {
     /// Writes a group to this value: all of it becomes visible together everywhere.
@@ -43,6 +45,43 @@ impl CounterPart<'_, '_> {
     /// Takes away everything that is counted here so far; what others count meanwhile stays.
     pub fn reset(&mut self, writer: &mut Writer) -> Option<Dot> {
         self.edit(writer, |mut counter, edit| counter.reset(edit))
+    }
+}
+
+impl BoundedCounterPart<'_, '_> {
+    /// Counts up: makes so many rights, which belong to this replica.
+    ///
+    /// # Errors
+    /// [`EscrowError::ZeroAmount`], [`EscrowError::Overflow`]. Nothing is written.
+    pub fn increment(&mut self, writer: &mut Writer, by: u64) -> Result<Dot, EscrowError> {
+        self.edit(writer, |mut counter, edit| counter.increment(edit, by))
+    }
+
+    /// Counts down, if this replica has so many rights.
+    ///
+    /// # Errors
+    /// [`EscrowError::ZeroAmount`], [`EscrowError::InsufficientRights`], [`EscrowError::Overflow`]. Nothing is written.
+    pub fn try_decrement(&mut self, writer: &mut Writer, by: u64) -> Result<Dot, EscrowError> {
+        self.edit(writer, |mut counter, edit| counter.try_decrement(edit, by))
+    }
+
+    /// Hands so many rights over to another replica, which has them when it hears of it.
+    ///
+    /// # Errors
+    /// [`EscrowError`]. Nothing is written.
+    pub fn transfer(&mut self, writer: &mut Writer, to: &ReplicaId, amount: u64) -> Result<Dot, EscrowError> {
+        self.edit(writer, |mut counter, edit| counter.transfer(edit, to, amount))
+    }
+
+    /// Makes this replica known, so that others can hand rights over to it. Returns `None` if it is known already.
+    pub fn announce(&mut self, writer: &mut Writer) -> Option<Dot> {
+        self.edit(writer, |mut counter, edit| counter.announce(edit))
+    }
+
+    /// How many rights `writer` has here: what it can count down without hearing of others.
+    #[must_use]
+    pub fn rights(&self, writer: &Writer) -> u128 {
+        self.root.branch_of(writer).map_or(0, |branch| self.view().spendable(&branch))
     }
 }
 

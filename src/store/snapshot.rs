@@ -25,6 +25,8 @@ pub enum Snapshot {
     Map(BTreeMap<Arc<str>, Value>),
     /// What each field shows.
     Record(BTreeMap<Arc<str>, Value>),
+    /// The count. It is below zero only if an id was forked.
+    BoundedCounter(i128),
 }
 
 impl Snapshot {
@@ -32,6 +34,7 @@ impl Snapshot {
         let name = &*named.name;
         match named.kind {
             ValueKind::Counter => Self::Counter(store.counter(name).value()),
+            ValueKind::BoundedCounter => Self::BoundedCounter(store.bounded_counter(name).value()),
             ValueKind::Register => Self::Register(store.register(name).get().cloned()),
             ValueKind::MultiRegister => Self::MultiRegister(store.multi_register(name).values().cloned().collect()),
             ValueKind::Flag => Self::Flag(store.flag(name).is_enabled()),

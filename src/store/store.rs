@@ -7,7 +7,9 @@ use super::named::{Name, NameEvents, NameMut};
 use super::value::Value;
 use crate::causality::{Dot, VersionVector, Writer};
 use crate::kernel::{Causal, Edit, Mut, Part, Show, ShowKind, View};
-use crate::types::{AddWins, ConflictKind, Counting, EnableWins, Latest, MultiValue, RecordKey, Version, Versioned};
+use crate::types::{
+    AddWins, ConflictKind, Counting, EnableWins, Escrow, Latest, MultiValue, RecordKey, Version, Versioned,
+};
 
 /// Many named values of several types under one version vector.
 ///
@@ -59,6 +61,9 @@ pub type MapPart<'r, 'n> = Part<'r, TextMap, Name<'n, TextMap>>;
 /// The record with a name in a [`Store`].
 pub type RecordPart<'r, 'n> = Part<'r, Versioned<Value>, Name<'n, Versioned<Value>>>;
 
+/// The bounded counter with a name in a [`Store`].
+pub type BoundedCounterPart<'r, 'n> = Part<'r, Escrow, Name<'n, Escrow>>;
+
 /// Defines the accessors of all types, once for each way to get at a value.
 macro_rules! accessors {
     ($(#[$meta:meta] $name:ident: $kind:ty;)+) => {
@@ -103,6 +108,8 @@ accessors! {
     map: TextMap;
     /// The record with this name.
     record: Versioned<Value>;
+    /// The bounded counter with this name.
+    bounded_counter: Escrow;
 }
 
 /// A key of a store with concurrent versions that differ.
@@ -180,7 +187,8 @@ impl<'a> View<'a, ByName> {
                         found(Some(key), conflict.kind, conflict.versions)
                     }));
                 }
-                ValueKind::Counter | ValueKind::MultiRegister | ValueKind::Flag | ValueKind::Set => {}
+                ValueKind::Counter | ValueKind::BoundedCounter => {}
+                ValueKind::MultiRegister | ValueKind::Flag | ValueKind::Set => {}
             }
         }
         // Within a name they are in the order of their dots already.
@@ -195,7 +203,8 @@ impl<'e> Mut<'e, ByName> {
         Mut::new(NameMut::new(self.events, name))
     }
 
-    /// Removes the values with this name, of whatever type. Returns the last of its events.
+    /// Removes the values with this name, of whatever type, but for a bounded counter: the rights that others have
+    /// and spend meanwhile cannot be taken back. Returns the last of its events; `None` if nothing was removed.
     pub fn remove(&mut self, edit: &mut Edit<'e>, name: &str) -> Option<Dot> {
         let events = [
             self.counter(name).reset(edit),
@@ -228,9 +237,10 @@ impl Store {
         self.view().conflicts()
     }
 
-    /// Removes the values with this name, of whatever type, as one group: sets, maps and registers are
+    /// Removes the values with this name, of whatever type but one, as one group: sets, maps and registers are
     /// cleared, a counter is reset, a flag disabled, a record deleted. What others write to them
-    /// meanwhile survives, by the rules of each type. Returns the last of its events.
+    /// meanwhile survives, by the rules of each type. A bounded counter stays as it is, since the rights that others
+    /// have cannot be taken back. Returns the last of its events; `None` if nothing was removed.
     pub fn remove(&mut self, writer: &mut Writer, name: &str) -> Option<Dot> {
         self.edit(writer, |mut store, edit| store.remove(edit, name))
     }
@@ -252,6 +262,7 @@ impl Show for StoreBody {
                 ValueKind::Set => entry::<AddWins<Value>>(store, &mut map, named),
                 ValueKind::Map => entry::<TextMap>(store, &mut map, named),
                 ValueKind::Record => entry::<Versioned<Value>>(store, &mut map, named),
+                ValueKind::BoundedCounter => entry::<Escrow>(store, &mut map, named),
             }
         }
         map.finish()

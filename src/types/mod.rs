@@ -2,6 +2,7 @@
 //! bytes are the kernel's.
 
 mod claims;
+mod bounded_counter;
 mod conflict;
 mod dw_flag;
 mod ew_flag;
@@ -16,6 +17,8 @@ mod stamped;
 mod versioned_record;
 
 pub use claims::{ClaimError, Claiming, Claims, ClaimsBody, ClaimsMut, Seat};
+pub(crate) use bounded_counter::Entry;
+pub use bounded_counter::{BoundedCounter, BoundedCounterBody, BoundedCounterMut, Escrow, EscrowError};
 pub use conflict::{Conflict, ConflictKind, Resolver, Version};
 pub use dw_flag::{DisableWins, DwFlag, DwFlagBody, DwFlagMut};
 pub use ew_flag::{EnableWins, EwFlag, EwFlagBody, EwFlagMut};
@@ -48,4 +51,5 @@ pub(crate) mod tag {
     pub(crate) const STORE: u8 = 10;
     pub(crate) const LEDGER: u8 = 12;
     pub(crate) const CLAIMS: u8 = 13;
+    pub(crate) const BOUNDED_COUNTER: u8 = 11;
 }

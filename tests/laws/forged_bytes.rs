@@ -14,6 +14,7 @@ fn never_panic_and_have_one_form() {
     check::<OrSet<String>>();
     check::<LwwMap<u8, u16>>();
     check::<VersionedRecord<u8>>();
+    check::<BoundedCounter>();
     check::<Store>();
     check::<Causal<(SetBody<u8>, PnCounterBody, MapBody<u8, u16>)>>();
 }

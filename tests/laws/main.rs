@@ -43,6 +43,8 @@ mod every_type_obeys_all_laws {
         versioned_record: VersionedRecord<u8>,
         ledger: Ledger<Transfer>,
         claims: Claims<u8>,
+        bounded_counter: BoundedCounter,
+        between_two_bounds: Causal<(BoundedCounterBody, BoundedCounterBody)>,
         store: Store,
         tuple_with_a_store: Causal<(SetBody<u8>, StoreBody)>,
         tuple: Causal<(SetBody<u8>, PnCounterBody, MapBody<u8, u16>)>,

@@ -21,6 +21,8 @@ bodies! {
     or_set: SetBody<u8>,
     lww_map: MapBody<u8, u16>,
     versioned_record: RecordBody<u8>,
+    bounded_counter: BoundedCounterBody,
+    store: StoreBody,
     tuple: (SetBody<u8>, PnCounterBody, MapBody<u8, u16>),
 }
 

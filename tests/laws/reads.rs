@@ -5,6 +5,7 @@ use super::*;
 #[test]
 fn equal_versions_read_alike() {
     every_step_reads_alike::<PnCounter>();
+    every_step_reads_alike::<BoundedCounter>();
     every_step_reads_alike::<MvRegister<Option<String>>>();
     every_step_reads_alike::<LwwRegister<u8>>();
     every_step_reads_alike::<DwFlag>();
