@@ -5,7 +5,7 @@
 
 #![cfg(feature = "simulation")]
 
-use dotted::simulation::{self, Random, Report, StoreSubject, Subject};
+use dotted::simulation::{self, EscrowSubject, EscrowTally, Random, Report, StoreSubject, Subject};
 use dotted::{OrSet, Writer};
 
 fn number(name: &str, otherwise: u64) -> u64 {
@@ -36,6 +36,40 @@ fn replicas_agree_whatever_fails() {
         assert!(report.faults.len() >= 21, "{:?}", report.faults);
         assert!(report.faults.values().all(|&count| count > 20), "{:?}", report.faults);
         assert!(report.checks > 20 * schedules && report.agreements > 5 * schedules && report.confirmed > schedules);
+    }
+}
+
+#[test]
+fn nothing_is_sold_twice_whatever_fails() {
+    let (schedules, first) = (number("DOTTED_ESCROW_SCHEDULES", 2_000), number("DOTTED_SEED", 1));
+    let tally = EscrowTally::default();
+    let mut report = Report::default();
+    for seed in first..first + schedules {
+        let run = simulation::run(seed, EscrowSubject::new(40, &tally));
+        report += run.unwrap_or_else(|violation| panic!("{violation}"));
+    }
+    let outcomes = tally.outcomes();
+    println!("{report}\n{} operations: {outcomes:?}", tally.operations());
+    assert_eq!(outcomes.iter().sum::<u64>(), tally.operations());
+    if schedules >= 2_000 {
+        assert!(tally.operations() >= 1_000_000, "{}", tally.operations());
+        // It is scarce: about as much is refused as sold, and everything happens.
+        assert!(outcomes.iter().all(|&count| count * 50 > tally.operations()), "{outcomes:?}");
+        assert!(report.faults.len() >= 21 && report.faults.values().all(|&count| count > 20), "{:?}", report.faults);
+    }
+}
+
+/// Rules of escrow, broken on purpose.
+#[cfg(feature = "mutants")]
+#[test]
+fn broken_rules_of_escrow_are_noticed() {
+    use dotted::mutants::{Mutant, with};
+    for mutant in [Mutant::EscrowUnchecked, Mutant::EscrowInherited, Mutant::EscrowGivenAndKept] {
+        let tally = EscrowTally::default();
+        let run = |seed| with(mutant, || simulation::run(seed, EscrowSubject::new(40, &tally)));
+        let found = (1..=50).find_map(|seed| run(seed).err());
+        println!("{mutant:?}: {found:?}");
+        assert!(found.is_some(), "{mutant:?} is not noticed");
     }
 }
 

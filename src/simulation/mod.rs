@@ -43,6 +43,7 @@
 //! # Ok::<(), simulation::Violation>(())
 //! ```
 
+mod escrow;
 mod faults;
 mod model;
 mod network;
@@ -53,6 +54,7 @@ mod store;
 mod world;
 
 pub use crate::replication::Random;
+pub use escrow::{EscrowSubject, EscrowTally};
 pub use report::{Report, Violation};
 pub use store::StoreSubject;
 
