@@ -31,6 +31,9 @@ pub(crate) enum Content {
     Part = 17,
     Nack = 18,
     Audit = 19,
+    // Messages between rebalancers: `replication/rebalancer/message.rs`.
+    Want = 20,
+    Grant = 21,
 }
 
 /// Whether a message between replicas holds a state or a part of one.

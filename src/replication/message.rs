@@ -271,12 +271,12 @@ impl Audit {
     }
 }
 
-fn put_replica(id: &ReplicaId, out: &mut Vec<u8>) {
+pub(super) fn put_replica(id: &ReplicaId, out: &mut Vec<u8>) {
     out.extend_from_slice(id.uuid().as_bytes());
     put_varint(out, u64::from(id.branch()));
 }
 
-fn take_replica(reader: &mut Reader<'_>) -> Result<ReplicaId, DecodeError> {
+pub(super) fn take_replica(reader: &mut Reader<'_>) -> Result<ReplicaId, DecodeError> {
     Ok(ReplicaId::new(reader.uuid()?, reader.branch()?))
 }
 

@@ -64,6 +64,7 @@ mod peer_id;
 #[cfg(feature = "mutants")]
 mod probe;
 mod random;
+mod rebalancer;
 mod receive;
 mod replica;
 mod reservations;
@@ -80,6 +81,7 @@ pub use peer_id::PeerId;
 #[cfg(feature = "simulation")]
 #[doc(hidden)]
 pub use random::Random;
+pub use rebalancer::{Escrows, Rebalancer, Rebalancing, SpendError};
 pub use replica::Replica;
 pub use reservations::{Reservation, Reservations};
 pub use topology::Topology;

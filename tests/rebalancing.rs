@@ -1,0 +1,348 @@
+//! Rights go to where they are needed: how many decrements are served at once, with faults and without, and what those
+//! who ask for too much get.
+
+#[path = "common/random.rs"]
+mod random;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dotted::replication::{
+    Config, Escrows, PeerId, Rebalancer, Rebalancing, Replica, ReplicaError, SpendError, Transmit,
+};
+use dotted::{BoundedCounter, DecodeError, EscrowError, ReplicaId, Store, Writer};
+use random::Random;
+use uuid::Uuid;
+use xxhash_rust::xxh64::xxh64;
+
+const STORE: Uuid = Uuid::from_u128(42);
+
+fn peer(at: usize) -> PeerId {
+    PeerId::from_seed(at as u64 + 1)
+}
+
+/// Replicas with their rebalancers on a network that loses, doubles, delays and cuts by seed.
+struct Net<C: Escrows> {
+    nodes: Vec<(Replica<C>, Rebalancer)>,
+    name: &'static str,
+    now: u64,
+    random: Random,
+    wire: BTreeMap<(u64, u64), (usize, usize, Vec<u8>)>,
+    serial: u64,
+    delay: u64,
+    /// Per hundred messages, lost and doubled.
+    faults: (u64, u64),
+    cut: BTreeSet<usize>,
+    wanted: u64,
+    served: u64,
+    /// Messages of rebalancers.
+    asked: u64,
+}
+
+impl<C: Escrows> Net<C> {
+    fn new(count: usize, name: &'static str, seed: u64) -> Self {
+        let node = |at: usize| {
+            let (writer, config) = (Writer::from_seed(at as u64 + 1), Config::new(peer(at), STORE, seed + at as u64));
+            let mut replica = Replica::new(C::default(), writer, config);
+            (0..count).filter(|&other| other != at).for_each(|other| replica.join(peer(other)).expect("it may join"));
+            (replica, Rebalancer::new(seed + at as u64, Rebalancing::default()))
+        };
+        Self {
+            nodes: (0..count).map(node).collect(),
+            name,
+            now: 0,
+            random: Random::new(seed),
+            wire: BTreeMap::new(),
+            serial: 0,
+            delay: 50,
+            faults: (0, 0),
+            cut: BTreeSet::new(),
+            wanted: 0,
+            served: 0,
+            asked: 0,
+        }
+    }
+
+    fn make(&mut self, at: usize, write: impl FnOnce(&mut C, &mut Writer)) {
+        self.nodes[at].0.update(write).expect("it is not forked");
+    }
+
+    /// Somebody wants to count one down, here and now.
+    fn want(&mut self, at: usize, rebalance: bool) {
+        let (replica, rebalancer) = &mut self.nodes[at];
+        self.wanted += 1;
+        let result = if rebalance {
+            rebalancer.try_decrement(replica, self.name, 1, self.now)
+        } else {
+            let name = self.name;
+            let result = replica.update(|value, writer| value.try_decrement(writer, name, 1));
+            result.expect("it is not forked").map_err(SpendError::Escrow)
+        };
+        match result {
+            Ok(_) => self.served += 1,
+            Err(SpendError::Escrow(EscrowError::InsufficientRights { local: 0, .. })) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn send(&mut self, from: usize, message: Transmit) {
+        let to = (0..self.nodes.len()).find(|&at| peer(at) == message.to).expect("a member");
+        let lost = self.random.chance(self.faults.0) || self.cut.contains(&from) || self.cut.contains(&to);
+        let copies = if lost { 0 } else { 1 + usize::from(self.random.chance(self.faults.1)) };
+        for _ in 0..copies {
+            self.serial += 1;
+            let at = self.now + 1 + self.random.below(self.delay as usize) as u64;
+            self.wire.insert((at, self.serial), (from, to, message.bytes.clone()));
+        }
+    }
+
+    /// One millisecond.
+    fn step(&mut self) {
+        self.now += 1;
+        while let Some(entry) = self.wire.first_entry().filter(|entry| entry.key().0 <= self.now) {
+            let (from, to, bytes) = entry.remove();
+            let (replica, rebalancer) = &mut self.nodes[to];
+            if Rebalancer::claims(&bytes) {
+                self.asked += 1;
+                rebalancer.handle(replica, peer(from), &bytes, self.now).expect("it is sound");
+            } else {
+                replica.handle(peer(from), &bytes, self.now).expect("it is sound");
+            }
+            assert!(replica.value().holders(self.name).iter().all(|&(_, rights)| rights >= 0));
+        }
+        for at in 0..self.nodes.len() {
+            let (replica, rebalancer) = &mut self.nodes[at];
+            if replica.poll_timeout().is_some_and(|due| due <= self.now) {
+                replica.tick(self.now);
+            }
+            if rebalancer.poll_timeout().is_some_and(|due| due <= self.now) {
+                rebalancer.tick(replica, self.now);
+            }
+            while let Some(message) = {
+                let (replica, rebalancer) = &mut self.nodes[at];
+                replica.poll_transmit().or_else(|| rebalancer.poll_transmit())
+            } {
+                self.send(at, message);
+            }
+        }
+    }
+
+    fn rights(&self, at: usize) -> i128 {
+        let replica = &self.nodes[at].0;
+        let holders = replica.value().holders(self.name);
+        let own = replica.value().branch_of(replica.writer());
+        holders.iter().find(|(id, _)| Some(*id) == own).map_or(0, |&(_, rights)| rights)
+    }
+
+    /// All agree in the end, and so much is left.
+    fn left(&mut self) -> i128 {
+        (self.faults, self.cut) = ((0, 0), BTreeSet::new());
+        (0..60_000).for_each(|_| self.step());
+        let first = self.nodes[0].0.value().canonical();
+        assert!(self.nodes.iter().all(|(replica, _)| replica.value().canonical() == first));
+        self.nodes[0].0.value().holders(self.name).iter().map(|(_, rights)| rights).sum()
+    }
+
+    fn share(&self) -> f64 {
+        100.0 * self.served as f64 / self.wanted as f64
+    }
+}
+
+/// What happens on ten replicas with an equal part of the stock each, of which two get four fifths of all orders.
+fn skewed<C: Escrows>(
+    name: &'static str,
+    make: impl Fn(&mut C, &mut Writer, u64),
+    rebalance: bool,
+    faults: (u64, u64),
+) -> Net<C> {
+    const REPLICAS: usize = 10;
+    let mut net = Net::<C>::new(REPLICAS, name, 7);
+    net.faults = faults;
+    (0..REPLICAS).for_each(|at| net.make(at, |value, writer| make(value, writer, 1_000)));
+    (0..1_000).for_each(|_| net.step());
+    for _ in 0..9_000 {
+        let at = if net.random.chance(80) { net.random.below(2) } else { 2 + net.random.below(REPLICAS - 2) };
+        net.want(at, rebalance);
+        (0..10).for_each(|_| net.step());
+    }
+    let (served, left) = (net.served, net.left());
+    assert_eq!(left, 10_000 - i128::from(served), "nothing is sold twice, and nothing is lost");
+    net
+}
+
+fn increment(counter: &mut BoundedCounter, writer: &mut Writer, by: u64) {
+    counter.increment(writer, by).expect("it fits");
+}
+
+#[test]
+fn under_a_skew_of_80_to_20_at_least_95_percent_are_served_at_once() {
+    let with = skewed("", increment, true, (0, 0));
+    let without = skewed("", increment, false, (0, 0));
+    let (on, off) = (with.share(), without.share());
+    println!("served at once: {on:.2} % with the rebalancer, {off:.2} % without; {} messages", with.asked);
+    assert!(with.served * 100 >= with.wanted * 95, "{on:.2} %");
+    assert!(without.served * 100 <= without.wanted * 50, "{off:.2} %");
+    assert_eq!(without.asked, 0);
+    // Far fewer messages than decrements.
+    assert!(with.asked * 10 < with.wanted, "{} messages", with.asked);
+}
+
+#[test]
+fn the_same_in_a_store_and_where_a_third_of_all_messages_is_lost() {
+    let increment = |store: &mut Store, writer: &mut Writer, by| {
+        store.bounded_counter("stock").increment(writer, by).expect("it fits");
+    };
+    let net = skewed("stock", increment, true, (30, 20));
+    println!("served at once: {:.2} % where 30 % of all messages are lost; {} messages", net.share(), net.asked);
+    assert!(net.served * 100 >= net.wanted * 90, "{:.2} %", net.share());
+}
+
+#[test]
+fn all_of_it_is_sold_wherever_it_is_wanted() {
+    let mut net = Net::<BoundedCounter>::new(5, "", 3);
+    net.make(4, |counter, writer| increment(counter, writer, 3_000));
+    while net.served < 3_000 && net.now < 200_000 {
+        net.want(0, true);
+        (0..10).for_each(|_| net.step());
+    }
+    // The last of it was the only one's of whom nothing was wanted.
+    assert_eq!((net.served, net.left()), (3_000, 0));
+}
+
+#[test]
+fn rights_do_not_go_back_and_forth() {
+    // Two that want the same, with enough for both, and then with too little for either.
+    for (stock, most) in [(10_000, 0), (600, 12)] {
+        let mut net = Net::<BoundedCounter>::new(2, "", 5);
+        net.make(0, |counter, writer| increment(counter, writer, stock));
+        net.make(1, |counter, writer| increment(counter, writer, stock));
+        (0..500).for_each(|_| net.step());
+        let mut moved = 0;
+        let mut before = [net.rights(0), net.rights(1)];
+        for _ in 0..3_000 {
+            (0..2).for_each(|at| net.want(at, true));
+            (0..10).for_each(|_| net.step());
+            let now = [net.rights(0), net.rights(1)];
+            moved += u32::from(now[0] > before[0]) + u32::from(now[1] > before[1]);
+            before = now;
+        }
+        println!("{moved} transfers from a stock of {stock} each");
+        assert!(moved <= most, "{moved} transfers from a stock of {stock} each");
+        let spent = net.served;
+        assert_eq!(net.left(), 2 * i128::from(stock) - i128::from(spent));
+    }
+}
+
+#[test]
+fn one_who_does_not_answer_is_not_waited_for() {
+    let mut net = Net::<BoundedCounter>::new(4, "", 9);
+    net.make(1, |counter, writer| increment(counter, writer, 100_000));
+    net.make(2, |counter, writer| increment(counter, writer, 5_000));
+    (0..1_000).for_each(|_| net.step());
+    // The richest cannot be reached.
+    net.cut.insert(1);
+    for _ in 0..1_000 {
+        net.want(0, true);
+        (0..10).for_each(|_| net.step());
+    }
+    assert!(net.served > 600, "{} of {}", net.served, net.wanted);
+    let spent = net.served;
+    assert_eq!(net.left(), 105_000 - i128::from(spent));
+}
+
+#[test]
+fn the_same_calls_give_the_same_bytes() {
+    let run = || {
+        let net = skewed("", increment, true, (20, 20));
+        (net.served, net.asked, net.serial, net.nodes[3].0.value().encode())
+    };
+    assert_eq!(run(), run());
+}
+
+/// A message as FORMAT.md has it.
+fn message(content: u8, write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut bytes = b"dotd".to_vec();
+    bytes.extend([1, content, 0, 0, 0]);
+    write(&mut bytes);
+    let checksum = (xxh64(&bytes, 0) as u32).to_le_bytes();
+    bytes.extend(checksum);
+    bytes
+}
+
+fn varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+fn want(number: u64, amount: u64, to: &ReplicaId, name: &str) -> Vec<u8> {
+    message(20, |out| {
+        out.extend_from_slice(STORE.as_bytes());
+        out.extend_from_slice(&77u64.to_le_bytes());
+        varint(out, number);
+        varint(out, amount);
+        out.extend_from_slice(to.uuid().as_bytes());
+        varint(out, u64::from(to.branch()));
+        out.extend_from_slice(name.as_bytes());
+    })
+}
+
+#[test]
+fn those_who_ask_for_too_much_do_no_harm() {
+    let mut net = Net::<Store>::new(2, "stock", 1);
+    net.make(0, |store, writer| _ = store.bounded_counter("stock").increment(writer, 1_000));
+    net.make(1, |store, writer| _ = store.register("title").set(writer, "notes"));
+    (0..1_000).for_each(|_| net.step());
+    // Some of it is wanted here.
+    for _ in 0..100 {
+        net.want(0, true);
+        net.step();
+    }
+    let to = ReplicaId::from_seed(2);
+    let (now, name, long) = (net.now, "stock", "n".repeat(1_000));
+    let (replica, rebalancer) = &mut net.nodes[0];
+    let mut handle =
+        |replica: &mut Replica<Store>, from, bytes: &[u8], now| rebalancer.handle(replica, from, bytes, now);
+    let before = replica.value().encode();
+
+    // Strangers, other stores, damage, names of nothing, names that are too long, nobody in particular, oneself.
+    let stranger = handle(replica, peer(9), &want(1, 1, &to, name), now);
+    assert_eq!(stranger, Err(ReplicaError::NotMember { peer: peer(9) }));
+    let mut damaged = want(1, 1, &to, name);
+    damaged[30] ^= 1;
+    let error = DecodeError::Checksum;
+    assert_eq!(handle(replica, peer(1), &damaged, now), Err(ReplicaError::Malformed { peer: peer(1), error }));
+    let bytes = want(1, 1, &to, &long);
+    let too_long = ReplicaError::TooLong { peer: peer(1), bytes: bytes.len() };
+    assert_eq!(handle(replica, peer(1), &bytes, now), Err(too_long));
+    assert_eq!(handle(replica, peer(1), &want(1, u64::MAX, &to, "nothing"), now), Ok(()));
+    assert_eq!(handle(replica, peer(1), &want(2, u64::MAX, &ReplicaId::from_seed(99), name), now), Ok(()));
+    assert_eq!(handle(replica, peer(1), &want(3, u64::MAX, &ReplicaId::from_seed(1), name), now), Ok(()));
+    assert_eq!(handle(replica, peer(1), &want(4, 0, &to, name), now), Ok(()));
+    // What was never asked for is not granted.
+    let grant = message(21, |out| {
+        out.extend_from_slice(STORE.as_bytes());
+        out.extend_from_slice(&1u64.to_le_bytes());
+        out.extend([1, 100]);
+    });
+    assert_eq!(handle(replica, peer(1), &grant, now), Ok(()));
+    assert_eq!(replica.value().encode(), before, "nothing was given");
+
+    // All at once, and again: half of what is not needed here, once.
+    let everything = want(5, u64::MAX, &to, name);
+    (0..5).for_each(|_| assert_eq!(handle(replica, peer(1), &everything, now), Ok(())));
+    let rights =
+        |replica: &Replica<Store>| replica.value().view().bounded_counter(name).rights_of(&ReplicaId::from_seed(1));
+    assert_eq!(rights(replica), 900 - 350);
+    // A flood: what is needed here stays, and soon nothing is heard any more.
+    let mut heard = 0;
+    for number in 6..10_000 {
+        match handle(replica, peer(1), &want(number, u64::MAX, &to, name), now) {
+            Ok(()) => heard += 1,
+            Err(error) => assert_eq!(error, ReplicaError::Muted { peer: peer(1) }),
+        }
+    }
+    assert!(heard < 16 && rights(replica) >= 200, "{heard} heard, {} left", rights(replica));
+    assert!(std::iter::from_fn(|| rebalancer.poll_transmit()).count() <= 16);
+}
