@@ -5,6 +5,9 @@
 
 extern crate alloc;
 
+#[doc = include_str!("../docs/guide.md")]
+pub mod guide {}
+
 mod causality;
 mod codec;
 mod crdt;

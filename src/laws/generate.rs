@@ -7,9 +7,9 @@ use super::Replicas;
 use crate::codec::FragmentCodec;
 use crate::kernel::EventsMut;
 use crate::{
-    BoundedCounterBody, Causal, ClaimsBody, Data, DeltaCrdt, DwFlagBody, Edit, Effect, Escrow, EwFlagBody, GCounterBody,
-    LedgerBody, LwwRegisterBody, MapBody, Mut, MvRegisterBody, PnCounterBody, RecordBody, RequestId, SetBody, StoreBody,
-    Transfer, Value, Writer,
+    BoundedCounterBody, Causal, ClaimsBody, Data, DeltaCrdt, DwFlagBody, Edit, Effect, Escrow, EwFlagBody,
+    GCounterBody, LedgerBody, LwwRegisterBody, MapBody, Mut, MvRegisterBody, PnCounterBody, RecordBody, RequestId,
+    SetBody, StoreBody, Transfer, Value, Writer,
 };
 
 /// A type that can be written to at random, so that [`Replicas`] of it can be generated.

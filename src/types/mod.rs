@@ -1,8 +1,8 @@
 //! The data types: each a choice of key, value, writes and reads. Merging, deltas, operations and
 //! bytes are the kernel's.
 
-mod claims;
 mod bounded_counter;
+mod claims;
 mod conflict;
 mod dw_flag;
 mod ew_flag;
@@ -16,9 +16,9 @@ mod pn_counter;
 mod stamped;
 mod versioned_record;
 
-pub use claims::{ClaimError, Claiming, Claims, ClaimsBody, ClaimsMut, Seat};
 pub(crate) use bounded_counter::Entry;
 pub use bounded_counter::{BoundedCounter, BoundedCounterBody, BoundedCounterMut, Escrow, EscrowError};
+pub use claims::{ClaimError, Claiming, Claims, ClaimsBody, ClaimsMut, Seat};
 pub use conflict::{Conflict, ConflictKind, Resolver, Version};
 pub use dw_flag::{DisableWins, DwFlag, DwFlagBody, DwFlagMut};
 pub use ew_flag::{EnableWins, EwFlag, EwFlagBody, EwFlagMut};
