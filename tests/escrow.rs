@@ -6,8 +6,8 @@ mod random;
 use std::error::Error;
 
 use dotted::{
-    BoundedCounter, BoundedCounterBody, Causal, Crdt, DecodeError, Delta, EscrowError, Limits, ReplicaId, Shared,
-    Store, ValueKind, Writer,
+    BoundedCounter, BoundedCounterBody, Causal, Crdt, DecodeError, Delta, EscrowError, Limits, Operation, ReplicaId,
+    Shared, Store, ValueKind, Writer,
 };
 use random::Random;
 use xxhash_rust::xxh64::xxh64;
@@ -111,7 +111,8 @@ fn a_writer_on_a_clone_has_no_rights_there() -> Outcome {
     // The branch is one that others can hand rights over to.
     copy.announce(&mut london).expect("it is new");
     here.merge(&copy);
-    here.transfer(&mut london, &branch(&copy, &london), 5)?;
+    let there = branch(&copy, &london);
+    here.transfer(&mut london, &there, 5)?;
     copy.merge(&here);
     copy.try_decrement(&mut london, 5)?;
     // Rolled back to before, the rights are there again when the value is.
@@ -241,14 +242,14 @@ fn random_forks_keep_the_books() -> Outcome {
                 _ => (&mut third, &mut tokyo, to_london),
             };
             let amount = 1 + random.below(20) as u64;
-            match random.below(6) {
+            match random.below(5) {
                 0 => value += counter.increment(writer, amount).map_or(0, |_| i128::from(amount)),
                 1..4 => value -= counter.try_decrement(writer, amount).map_or(0, |_| i128::from(amount)),
-                4 => _ = counter.transfer(writer, &to, amount),
-                _ => {
-                    third.merge(&two);
-                    two.merge(&third);
-                }
+                _ => _ = counter.transfer(writer, &to, amount),
+            }
+            if random.chance(20) {
+                third.merge(&two);
+                two.merge(&third);
             }
         }
         let mut writer = Writer::from_seed(50 + seed);
@@ -296,14 +297,13 @@ fn nobody_gives_to_himself_in_the_name_of_another() -> Outcome {
     let to_tokyo = branch(&there, &tokyo);
     here.transfer(&mut london, &to_tokyo, 7)?;
     here.try_decrement(&mut tokyo, 5)?;
-    println!("{}", serde_json::to_string_pretty(&here)?);
-    let rows = |json: &serde_json::Value| json["body"].as_array().expect("rows").len();
+    let rows = |json: &serde_json::Value| json["events"].as_array().expect("rows").len();
     assert_eq!(rows(&serde_json::to_value(&here)?), 3);
     with_row(&here, |_| {})?;
     // Tokyo's event says that London gives to Tokyo.
     let (from, to) = (branch(&here, &london).to_string(), to_tokyo.to_string());
     let error = with_row(&here, |json| {
-        let rows = json["body"].as_array_mut().expect("rows");
+        let rows = json["events"].as_array_mut().expect("rows");
         rows.retain(|row| row["writer"] == row["to"]);
         let row = rows.iter_mut().find(|row| row["replica"] == to.as_str()).expect("Tokyo has counted");
         row["writer"] = from.as_str().into();
@@ -313,7 +313,7 @@ fn nobody_gives_to_himself_in_the_name_of_another() -> Outcome {
     // What is given is no count, and what is counted no gift.
     for (key, value) in [(&from, serde_json::json!({ "given": 5 })), (&to, serde_json::json!({ "given": 5 }))] {
         let error = with_row(&here, |json| {
-            let rows = json["body"].as_array_mut().expect("rows");
+            let rows = json["events"].as_array_mut().expect("rows");
             let row = rows.iter_mut().find(|row| row["writer"] == row["to"] && row["writer"] == key.as_str());
             row.expect("it has counted")["value"] = value;
         });
@@ -344,7 +344,8 @@ fn deltas_and_operations_name_only_whom_their_receiver_knows() -> Outcome {
     let (given, operation) = here.edit_as_operation(&mut london, |mut counter, edit| counter.transfer(edit, &to, 9));
     given?;
     let operation = operation.expect("something was written");
-    assert_eq!(dotted::Operation::decode(&operation.encode(), &Limits::default())?.encode(), operation.encode());
+    let read = Operation::<BoundedCounterBody>::decode(&operation.encode(), &Limits::default())?;
+    assert_eq!(read.encode(), operation.encode());
     // It depends on Tokyo's announcement, too.
     assert!(matches!(BoundedCounter::new().apply_operation(operation.clone()), Err(dotted::ApplyError::Gap { .. })));
     let mut by_operation = old.clone();
@@ -412,7 +413,7 @@ fn in_a_store_it_is_shown_and_not_removed() -> Outcome {
     assert_eq!(store.bounded_counter("nothing").try_decrement(&mut london, 1).ok(), None);
     store.merge(&there);
     assert_eq!(store.bounded_counter("stock").value(), 60);
-    assert_eq!(format!("{store:?}"), r#"{"stock": BoundedCounter(60), "title": LwwRegister(Some(Text("notes")))}"#);
+    assert_eq!(format!("{store:?}"), r#"{"stock": BoundedCounter(60), "title": LwwRegister(Some("notes"))}"#);
     let named = store.names().find(|named| &*named.name == "stock").expect("it is listed");
     assert_eq!((named.kind, named.kind.to_string().as_str()), (ValueKind::BoundedCounter, "bounded counter"));
     let back: Store = serde_json::from_str(&serde_json::to_string(&store)?)?;

@@ -194,7 +194,7 @@ impl Rebalancer {
     }
 
     /// Counts a counter down, and asks for more rights where they run low. What is refused counts as demand, too: try
-    /// again a little later.
+    /// again a little later. With durable storage, what was counted is acknowledged once it is durable.
     ///
     /// # Errors
     /// [`SpendError`]. Nothing is written.
@@ -324,7 +324,7 @@ impl Rebalancer {
             }
             keep = counter.demand.recent(self.now).saturating_mul(2).max(counter.need);
         }
-        let spare = rights(&replica.value().holders(&want.name), &own).saturating_sub(u128::from(keep));
+        let spare = positive(replica.value().rights_of(&want.name, &own)).saturating_sub(u128::from(keep));
         let amount = u64::try_from(spare.div_ceil(2)).unwrap_or(u64::MAX).min(want.amount);
         let given = replica.update(|value, writer| value.transfer(writer, &want.name, &want.to, amount));
         if matches!(given, Ok(Ok(_))) { amount } else { 0 }
@@ -350,8 +350,7 @@ impl Rebalancer {
         let (now, settings) = (self.now, &self.settings);
         let Some(counter) = self.counters.get_mut(name) else { return };
         let own = replica.value().branch_of(replica.writer());
-        let holders = replica.value().holders(name);
-        let mine = own.map_or(0, |own| rights(&holders, &own));
+        let mine = own.map_or(0, |own| positive(replica.value().rights_of(name, &own)));
         let recent = counter.demand.recent(now);
         if recent == 0 {
             counter.need = 0; // It was given up.
@@ -380,7 +379,7 @@ impl Rebalancer {
         let target = u128::from(recent.saturating_mul(2).max(counter.need));
         let amount = u64::try_from(target.saturating_sub(mine)).unwrap_or(u64::MAX);
         let poor = |peer: &PeerId| counter.poor.get(peer).is_some_and(|&until| until > now);
-        let Some(peer) = richest(replica, &self.peers, &holders, own, poor) else { return };
+        let Some(peer) = richest(replica, &self.peers, &replica.value().holders(name), own, poor) else { return };
         // So that it can be given something.
         let announced = replica.update(|value, writer| {
             let to = value.announce(writer, name).map(|dot| dot.replica).or_else(|| value.branch_of(writer))?;
@@ -402,10 +401,15 @@ impl Rebalancer {
     }
 }
 
+/// What is above zero.
+fn positive(rights: i128) -> u128 {
+    u128::try_from(rights).unwrap_or(0)
+}
+
 /// What one of the holders has.
 fn rights(holders: &[(ReplicaId, i128)], replica: &ReplicaId) -> u128 {
     let found = holders.binary_search_by_key(replica, |&(id, _)| id);
-    found.map_or(0, |at| u128::try_from(holders[at].1).unwrap_or(0))
+    found.map_or(0, |at| positive(holders[at].1))
 }
 
 /// The member with the most rights. Those of whom it is not known what they have may have all that is not known to

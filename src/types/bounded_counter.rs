@@ -87,7 +87,7 @@ use crate::mutants::{self, Mutant};
 /// the rights for it, so [`rights_of`](BoundedCounter::rights_of) it is below zero and
 /// [`overdrawn`](BoundedCounter::overdrawn) says by how much altogether. Rights that are handed over to it, or
 /// counted up by it, make that good. Until then the value may be below zero, and nobody who sees that it is counts
-/// down.
+/// down. What is left of the old id's rights is with whoever goes on under it.
 ///
 /// Changes and reads cost O(entries): one for each writer, and one for each pair of them between which rights were
 /// ever handed over. After O'Neil, *The escrow transactional method* (1986), and Balegas et al., *Extending
@@ -333,8 +333,9 @@ reads! { impl[] Escrow {
         all_shares(view.events).map(|(_, share)| share).sum()
     }
 
-    /// How many rights a replica has, as far as it is known here: this or more; of the replica itself, exactly this. It
-    /// is below zero if the replica took over what was spent twice when an id was forked.
+    /// How many rights a replica has, as far as it is known here. Another one may have more by now, or less; the one that
+    /// asks about itself has these at least. It is below zero if the replica took over what was spent twice when an id
+    /// was forked.
     #[must_use]
     fn rights_of(view, replica: &ReplicaId) -> i128 {
         let Some(slot) = view.version.slot(replica) else { return 0 };

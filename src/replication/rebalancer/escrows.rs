@@ -16,6 +16,9 @@ pub trait Escrows: DeltaCrdt {
     /// All who have rights of a counter, or had: [`BoundedCounter::holders`]. Empty for a name of no counter.
     fn holders(&self, name: &str) -> Vec<(ReplicaId, i128)>;
 
+    /// How many rights a replica has: [`BoundedCounter::rights_of`].
+    fn rights_of(&self, name: &str, replica: &ReplicaId) -> i128;
+
     /// How many rights were ever handed over to a replica: [`BoundedCounter::handed_to`].
     fn handed_to(&self, name: &str, replica: &ReplicaId) -> u128;
 
@@ -47,6 +50,10 @@ impl Escrows for BoundedCounter {
         if name.is_empty() { self.holders() } else { Vec::new() }
     }
 
+    fn rights_of(&self, name: &str, replica: &ReplicaId) -> i128 {
+        if name.is_empty() { self.rights_of(replica) } else { 0 }
+    }
+
     fn handed_to(&self, name: &str, replica: &ReplicaId) -> u128 {
         if name.is_empty() { self.handed_to(replica) } else { 0 }
     }
@@ -73,6 +80,10 @@ impl Escrows for Store {
         self.view().bounded_counter(name).holders()
     }
 
+    fn rights_of(&self, name: &str, replica: &ReplicaId) -> i128 {
+        self.view().bounded_counter(name).rights_of(replica)
+    }
+
     fn handed_to(&self, name: &str, replica: &ReplicaId) -> u128 {
         self.view().bounded_counter(name).handed_to(replica)
     }
@@ -97,6 +108,10 @@ impl Escrows for Watched {
 
     fn holders(&self, name: &str) -> Vec<(ReplicaId, i128)> {
         Escrows::holders(self.store(), name)
+    }
+
+    fn rights_of(&self, name: &str, replica: &ReplicaId) -> i128 {
+        Escrows::rights_of(self.store(), name, replica)
     }
 
     fn handed_to(&self, name: &str, replica: &ReplicaId) -> u128 {
