@@ -44,6 +44,10 @@ pub enum Mutant {
     NoHeader,
     /// Rule 8: any deletion is overruled by any live value.
     OverruleAnyDeletion,
+    /// Rule 8: where deletions win, what a deletion of the record had not seen is shown.
+    HeaderMarkHidesNothing,
+    /// Rule 8: where deletions win, what they hide comes back with the next write.
+    NoBurial,
     /// Rule 9: one dot for a whole group.
     OneDotPerGroup,
     /// Counters: removing a count is a plain removal, not a reset.

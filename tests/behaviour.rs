@@ -218,10 +218,12 @@ fn resolvers_choose_by_time_or_by_writer() {
     let mut map = LwwMap::new();
     maps.iter().for_each(|other| _ = map.merge(other));
     assert_eq!(map.get("k"), Some(&0));
-    assert_eq!(map.get_by("k", Resolver::Earliest), Some(&1));
+    let by = |resolver| map.get_by("k", resolver).expect("it is a function").value().copied();
+    assert_eq!(by(Resolver::Earliest), Some(1));
     let priority = [ReplicaId::from_seed(9).uuid(), ReplicaId::from_seed(3).uuid()];
-    assert_eq!(map.get_by("k", Resolver::Priority(&priority)), Some(&2));
-    assert_eq!(map.get_by("k", Resolver::Priority(&[])), Some(&0));
+    assert_eq!(by(Resolver::Priority(&priority)), Some(2));
+    assert_eq!(by(Resolver::Priority(&[])), Some(0));
+    assert_eq!(by(Resolver::KeepAll), None);
     assert_eq!(map.conflicts()[0].versions.len(), 3);
     map.remove(&mut Writer::from_seed(7), "k");
     assert_eq!((map.get("k"), map.conflicts().len()), (None, 0));

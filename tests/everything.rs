@@ -10,12 +10,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use common::random::Random;
 use dotted::{
-    BoundedCounterBody, Causal, CausalInbox, Crdt, Delta, Edit, Fragment, Limits, MapBody, Operation, PnCounterBody,
-    RecordBody, ReplicaId, SetBody, StoreBody, ValueKind, Writer,
+    Ask, BoundedCounterBody, Causal, CausalInbox, Crdt, DeletePolicy, DeleteWins, Delta, Edit, Fragment, Limits,
+    MapBody, Operation, PnCounterBody, RecordBody, ReplicaId, Resolver, SetBody, StoreBody, ValueKind, Versioned, View,
+    Writer,
 };
 
 /// The types on their own, and a store in which the same is done to values of the same types.
-type Body = (SetBody<u8>, MapBody<u8, u8>, PnCounterBody, (RecordBody<u8>, StoreBody, BoundedCounterBody));
+type Body = (SetBody<u8>, MapBody<u8, u8>, PnCounterBody, (Records, StoreBody, BoundedCounterBody));
+type Records = (RecordBody<u8>, RecordBody<u8, DeleteWins>, RecordBody<u8, Ask>);
 type Value = Causal<Body>;
 
 struct World {
@@ -31,12 +33,30 @@ struct World {
 
 /// A few writes, maybe several on one key.
 fn write<'e>(random: &mut Random, parts: <Body as Fragment>::Mut<'e>, edit: &mut Edit<'e>) {
-    let (mut set, mut map, mut count, (mut record, mut store, mut bounded)) = parts;
+    let (mut set, mut map, mut count, (records, mut store, mut bounded)) = parts;
+    let (mut record, mut deleting, mut asking) = records;
+    // To all three records, and to those in the store.
+    macro_rules! records {
+        (|$record:ident| $write:expr, |$named:ident| $write_named:expr) => {{
+            let $record = &mut record;
+            _ = $write;
+            let $record = &mut deleting;
+            _ = $write;
+            let $record = &mut asking;
+            _ = $write;
+            let mut $named = store.record("x");
+            _ = $write_named;
+            let mut $named = store.record_with::<DeleteWins>("deleting");
+            _ = $write_named;
+            let mut $named = store.record_with::<Ask>("asking");
+            _ = $write_named;
+        }};
+    }
     for _ in 0..1 + random.below(4) {
         let (key, value) = (random.below(4) as u8, random.below(3) as u8);
         let field = ["a", "b", "c"][random.below(3)];
         let (text, by) = (key.to_string(), 1 + u64::from(value));
-        match random.below(24) {
+        match random.below(29) {
             0..2 => _ = (set.insert(edit, key), store.set("x").insert(edit, key.into())),
             2 => _ = (set.remove(edit, &key), store.set("x").remove(edit, &i64::from(key))),
             3 => _ = (set.clear(edit), store.set("x").clear(edit)),
@@ -48,11 +68,22 @@ fn write<'e>(random: &mut Random, parts: <Body as Fragment>::Mut<'e>, edit: &mut
             7 => _ = (count.increment(edit, by), store.counter("x").increment(edit, by)),
             8 => _ = (count.decrement(edit, 1), store.counter("x").decrement(edit, 1)),
             9 => _ = (count.reset(edit), store.counter("x").reset(edit)),
-            10..13 => _ = (record.set(edit, field, value), store.record("x").set(edit, field, value.into())),
-            13 => _ = (record.remove(edit, field), store.record("x").remove(edit, field)),
-            14 => _ = (record.delete(edit), store.record("x").delete(edit)),
-            15 => _ = (record.erase(edit), store.record("x").erase(edit)),
-            16 => _ = (record.purge(edit), store.record("x").purge(edit)),
+            10..13 => records!(|record| record.set(edit, field, value), |named| named.set(edit, field, value.into())),
+            13 => records!(|record| record.remove(edit, field), |named| named.remove(edit, field)),
+            14 => records!(|record| record.delete(edit), |named| named.delete(edit)),
+            15 => records!(|record| record.erase(edit), |named| named.erase(edit)),
+            16 => records!(|record| record.purge(edit), |named| named.purge(edit)),
+            21 => records!(|record| record.restore(edit), |named| named.restore(edit)),
+            22 => records!(|record| record.trim_siblings(edit, 1), |named| named.trim_siblings(edit, 1)),
+            23 => {
+                records!(|record| record.resolve_all(edit, Resolver::Earliest).expect("it is a function"), |named| {
+                    named.resolve_all(edit, Resolver::Earliest).expect("it is a function")
+                });
+            }
+            24 => {
+                let (alone, named) = (map.trim_siblings(edit, 1), store.map("x").trim_siblings(edit, 1));
+                assert_eq!(alone.len(), named.len());
+            }
             17..20 => {
                 let name = ["y", "z"][random.below(2)];
                 match random.below(8) {
@@ -67,30 +98,54 @@ fn write<'e>(random: &mut Random, parts: <Body as Fragment>::Mut<'e>, edit: &mut
                 }
             }
             20 => _ = store.remove(edit, ["y", "z"][random.below(2)]),
-            21 => {
+            26 => {
                 let done = bounded.increment(edit, by);
                 assert_eq!(done.is_ok(), store.bounded_counter("x").increment(edit, by).is_ok());
             }
-            22 => {
+            27 => {
                 let (done, named) =
                     (bounded.try_decrement(edit, by), store.bounded_counter("x").try_decrement(edit, by));
                 assert_eq!(done.err(), named.err());
             }
-            _ => {
+            28 => {
                 let to = ReplicaId::from_seed(1 + random.below(3) as u64);
                 let to = ReplicaId::new(to.uuid(), random.below(3) as u32);
                 let (done, named) =
                     (bounded.transfer(edit, &to, by), store.bounded_counter("x").transfer(edit, &to, by));
                 assert_eq!(done.err(), named.err());
             }
+            _ => {
+                let alone = map.resolve_all(edit, Resolver::Latest).expect("it is a function");
+                let named = store.map("x").resolve_all(edit, Resolver::Latest).expect("it is a function");
+                assert_eq!(alone.len(), named.len());
+            }
         }
+    }
+}
+
+fn integer(value: &dotted::Value) -> u8 {
+    u8::try_from(value.as_integer().expect("an integer")).expect("a byte")
+}
+
+fn check_record<P: DeletePolicy>(record: View<'_, Versioned<u8, P>>, store: View<'_, dotted::ByName>, name: &str) {
+    let named = store.record_with::<P>(name);
+    let fields: BTreeMap<_, _> = record.iter().map(|(field, &value)| (field, value)).collect();
+    assert_eq!(fields, named.iter().map(|(field, value)| (field, integer(value))).collect());
+    let (mut conflicts, mut in_store) = (record.conflicts(), named.conflicts());
+    conflicts.sort_by_key(|found| found.key.clone());
+    in_store.sort_by_key(|found| found.key.clone());
+    assert_eq!(conflicts.len(), in_store.len());
+    for (alone, of_store) in conflicts.iter().zip(&in_store) {
+        assert_eq!((alone.key, alone.kind), (of_store.key, of_store.kind));
+        let values = |version: &dotted::Version<&dotted::Value>| (version.value.map(integer), version.timestamp);
+        let alone = alone.versions.iter().map(|version| (version.value.copied(), version.timestamp));
+        assert!(alone.eq(of_store.versions.iter().map(values)));
     }
 }
 
 /// A value in a store shows what one of its type shows on its own.
 fn check_mirror(value: &Value) {
-    let (set, map, count, (record, store, bounded)) = value.view();
-    let integer = |value: &dotted::Value| u8::try_from(value.as_integer().expect("an integer")).expect("a byte");
+    let (set, map, count, ((record, deleting, asking), store, bounded)) = value.view();
     assert!(set.iter().copied().eq(store.set("x").iter().map(integer)));
     assert_eq!(set.len(), store.set("x").len());
     let entries = map.iter().map(|(&key, &value)| (key.to_string(), value));
@@ -100,8 +155,9 @@ fn check_mirror(value: &Value) {
     assert_eq!(bounded.holders(), store.bounded_counter("x").holders());
     assert!(bounded.overdrawn() == 0 && bounded.value() >= 0);
     assert_eq!(bounded.value(), bounded.holders().iter().map(|(_, rights)| rights).sum());
-    let fields: BTreeMap<_, _> = record.iter().map(|(field, &value)| (field, value)).collect();
-    assert_eq!(fields, store.record("x").iter().map(|(field, value)| (field, integer(value))).collect());
+    check_record(record, store, "x");
+    check_record(deleting, store, "deleting");
+    check_record(asking, store, "asking");
     let mut conflicts: Vec<_> =
         map.conflicts().iter().map(|found| (found.key.to_string(), found.versions.len())).collect();
     let mut in_store: Vec<_> =
@@ -109,18 +165,8 @@ fn check_mirror(value: &Value) {
     conflicts.sort();
     in_store.sort();
     assert_eq!(conflicts, in_store);
-    let (mut conflicts, mut in_store) = (record.conflicts(), store.record("x").conflicts());
-    conflicts.sort_by_key(|found| found.key.clone());
-    in_store.sort_by_key(|found| found.key.clone());
-    assert_eq!(conflicts.len(), in_store.len());
-    for (alone, named) in conflicts.iter().zip(&in_store) {
-        assert_eq!((alone.key, alone.kind), (named.key, named.kind));
-        let values = |version: &dotted::Version<'_, dotted::Value>| (version.value.map(integer), version.timestamp);
-        let alone = alone.versions.iter().map(|version| (version.value.copied(), version.timestamp));
-        assert!(alone.eq(named.versions.iter().map(values)));
-    }
     for named in store.names() {
-        assert!(["x", "y", "z"].contains(&&*named.name));
+        assert!(["x", "y", "z", "deleting", "asking"].contains(&&*named.name));
         match named.kind {
             ValueKind::Set => assert!(!store.set(&named.name).is_empty()),
             ValueKind::Map => assert!(!store.map(&named.name).is_empty()),
@@ -135,13 +181,14 @@ fn check_mirror(value: &Value) {
 
 fn reads(value: &Value) -> String {
     check_mirror(value);
-    let (set, map, count, (record, store, bounded)) = value.view();
+    let (set, map, count, ((record, deleting, asking), store, bounded)) = value.view();
     let maps = (map.iter().collect::<Vec<_>>(), map.conflicts());
     let records = (record.iter().collect::<Vec<_>>(), record.conflicts(), record.len());
+    let policies = (deleting.iter().collect::<Vec<_>>(), asking.iter().collect::<Vec<_>>());
     let bounded = (bounded.value(), bounded.holders());
     let store = (store.names().collect::<Vec<_>>(), store.conflicts());
     format!(
-        "{value:?} {:?} {maps:?} {} {records:?} {bounded:?} {store:?}",
+        "{value:?} {:?} {maps:?} {} {records:?} {policies:?} {bounded:?} {store:?}",
         set.iter().collect::<Vec<_>>(),
         count.value()
     )

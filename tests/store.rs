@@ -171,7 +171,7 @@ fn conflicts_of_all_values_are_listed_the_same_everywhere() {
     here.merge(&there);
     there.merge(&here);
     assert_eq!(here.conflicts(), there.conflicts());
-    let found: Vec<_> = here.conflicts().iter().map(|c| (c.named.name.to_string(), c.key.clone(), c.kind)).collect();
+    let found: Vec<_> = here.conflicts().iter().map(|c| (c.key.name().to_string(), c.key.key(), c.kind)).collect();
     let expected = [
         ("order", Some("state".into()), ConflictKind::UpdateDelete),
         ("owner", None, ConflictKind::WriteWrite),

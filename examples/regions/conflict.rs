@@ -1,6 +1,6 @@
 //! Conflicts, with the regions' names instead of ids.
 
-use dotted::{ConflictKind, RecordKey, Resolver, Version};
+use dotted::{ConflictKind, RecordKey, Version};
 
 use super::region::Region;
 
@@ -33,25 +33,25 @@ pub struct Side {
 }
 
 impl Conflict {
-    pub fn of_record(conflict: &dotted::Conflict<'_, RecordKey, String>) -> Self {
+    pub fn of_record(conflict: &dotted::Conflict<&RecordKey, &String>) -> Self {
         let place = conflict.key.field().map_or(Place::Record, |field| Place::Field(field.to_string()));
         Self { place, kind: conflict.kind, versions: sides(&conflict.versions) }
     }
 
-    pub fn of_register(conflict: &dotted::Conflict<'_, (), String>) -> Self {
+    pub fn of_register(conflict: &dotted::Conflict<&(), &String>) -> Self {
         Self { place: Place::Register, kind: conflict.kind, versions: sides(&conflict.versions) }
     }
 }
 
 /// The versions with the names of who wrote them, and the one that is read marked. A read prefers
 /// what was written to what was deleted, and then the latest.
-fn sides(versions: &[Version<'_, String>]) -> Vec<Side> {
-    let written = versions.iter().filter(|version| !version.deleted).cloned();
-    let read = Resolver::Latest.choose(written).map(|version| version.dot);
-    let side = |version: &Version<'_, String>| {
+fn sides(versions: &[Version<&String>]) -> Vec<Side> {
+    let written = versions.iter().filter(|version| !version.deleted);
+    let read = written.max_by_key(|version| (version.timestamp, version.dot)).map(|version| version.dot);
+    let side = |version: &Version<&String>| {
         Some(Side {
             region: Region::of(version.dot)?,
-            at: version.timestamp.millis(),
+            at: version.timestamp?.millis(),
             deleted: version.deleted,
             value: version.value.cloned(),
             read: Some(version.dot) == read,

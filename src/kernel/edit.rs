@@ -96,6 +96,11 @@ impl<'a> Edit<'a> {
         self.own.is_some_and(|own| own.slot == dot.slot() && dot.counter() >= first(own))
     }
 
+    /// Whether the writer of this group has written under this id.
+    pub(crate) fn is_by(&self, id: &ReplicaId) -> bool {
+        self.writer.owns(id)
+    }
+
     /// The dot that the next write will take.
     pub(crate) fn next_dot(&mut self) -> Dot {
         let slot = self.slot();

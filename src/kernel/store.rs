@@ -25,9 +25,8 @@ use crate::causality::{PackedDot, VersionVector};
 pub struct DotStore<S: Kind> {
     lookup: <S::Key as Key>::Lookup,
     entries: Column<Entry<S>>,
-    /// Siblings of the keys with concurrent events, and where the free places are.
+    /// Siblings of the keys with concurrent events, without gaps: who asks for conflicts visits these alone.
     many: Vec<Siblings<S::Value>>,
-    free: Vec<u32>,
     index: Index,
     /// Dots that are to leave the index. Where those are is three fetches away, one after the other, which
     /// overlap if several dots leave together.
@@ -70,7 +69,6 @@ impl<S: Kind> Clone for DotStore<S> {
             lookup: self.lookup.clone(),
             entries: self.entries.clone(),
             many: self.many.clone(),
-            free: self.free.clone(),
             index: self.index.clone(),
             superseded: self.superseded.clone(),
             live: self.live,
@@ -86,7 +84,6 @@ impl<S: Kind> Default for DotStore<S> {
             lookup: Default::default(),
             entries: Column::default(),
             many: Vec::new(),
-            free: Vec::new(),
             index: Index::default(),
             superseded: Vec::new(),
             live: 0,
@@ -236,12 +233,12 @@ impl<S: Kind> DotStore<S> {
 
     /// How many keys have several events.
     pub(crate) fn sibling_count(&self) -> usize {
-        self.many.len() - self.free.len()
+        self.many.len()
     }
 
     /// The entries with several events, in no particular order.
     pub(crate) fn siblings(&self) -> impl Iterator<Item = u32> + '_ {
-        self.many.iter().filter(|siblings| !siblings.events.is_empty()).map(|siblings| siblings.slot)
+        self.many.iter().map(|siblings| siblings.slot)
     }
 }
 
@@ -383,18 +380,8 @@ impl<S: Kind> DotStore<S> {
                 entry.place = event.value.map_or_else(Default::default, Payload::into_place);
             }
             _ => {
-                let siblings = Siblings { slot, events };
-                let number = match self.free.pop() {
-                    Some(number) => {
-                        self.many[number as usize] = siblings;
-                        number
-                    }
-                    None => {
-                        self.many.push(siblings);
-                        self.many.len() as u32 - 1
-                    }
-                };
-                self.entries.get_mut(slot).cell = Cell::many(number);
+                self.entries.get_mut(slot).cell = Cell::many(self.many.len() as u32);
+                self.many.push(Siblings { slot, events });
             }
         }
         if removals {
@@ -408,17 +395,17 @@ impl<S: Kind> DotStore<S> {
         match entry.cell.state() {
             State::Live(dot) => alloc::vec![Event { dot, value: S::Value::take(&mut entry.place) }],
             State::Removed(dot) => alloc::vec![Event { dot, value: None }],
-            State::Many(number) => self.take_siblings(number),
+            State::Many(number) => {
+                entry.cell = UNLINKED;
+                self.take_siblings(number)
+            }
         }
     }
 
     fn take_siblings(&mut self, number: u32) -> Vec<Event<S::Value>> {
-        let events = mem::take(&mut self.many[number as usize].events);
-        self.free.push(number);
-        if self.free.len() == self.many.len() {
-            // No conflict is left, so that none is looked for.
-            self.free.clear();
-            self.many.clear();
+        let Siblings { events, .. } = self.many.swap_remove(number as usize);
+        if let Some(moved) = self.many.get(number as usize) {
+            self.entries.get_mut(moved.slot).cell = Cell::many(number);
         }
         events
     }
@@ -475,6 +462,9 @@ impl<S: Kind> DotStore<S> {
             live += usize::from(self.is_live(slot));
         }
         assert_eq!((live, removals), (self.live, self.removals));
+        for (number, siblings) in (0..).zip(&self.many) {
+            assert!(siblings.events.len() > 1 && self.entries.get(siblings.slot).cell == Cell::many(number));
+        }
         let (mut indexed, mut shown) = (0, 0);
         (0..writers).for_each(|writer| self.index.visit_after(writer, 0, |_, _| indexed += 1));
         (0..writers).for_each(|writer| self.visit_after(writer, 0, |_, _| shown += 1));

@@ -108,7 +108,7 @@ macro_rules! reads {
         )* }
 
         #[allow(clippy::needless_lifetimes, clippy::extra_unused_lifetimes)]
-        impl<P: $crate::kernel::Place<$kind>, $($generics)*> $crate::kernel::Part<'_, $kind, P> { $(
+        impl<At: $crate::kernel::Place<$kind>, $($generics)*> $crate::kernel::Part<'_, $kind, At> { $(
             $(#[$meta])*
             pub fn $name<'a $(, $($own)*)?>(&'a self $(, $arg: $type)*) -> $ret {
                 self.view().$name($($arg),*)

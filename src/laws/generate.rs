@@ -7,9 +7,9 @@ use super::Replicas;
 use crate::codec::FragmentCodec;
 use crate::kernel::EventsMut;
 use crate::{
-    BoundedCounterBody, Causal, ClaimsBody, Data, DeltaCrdt, DwFlagBody, Edit, Effect, Escrow, EwFlagBody,
-    GCounterBody, LedgerBody, LwwRegisterBody, MapBody, Mut, MvRegisterBody, PnCounterBody, RecordBody, RequestId,
-    SetBody, StoreBody, Transfer, Value, Writer,
+    BoundedCounterBody, Causal, ClaimsBody, Data, DeletePolicy, DeltaCrdt, DwFlagBody, Edit, Effect, Escrow,
+    EwFlagBody, GCounterBody, LedgerBody, LwwRegisterBody, MapBody, Mut, MvRegisterBody, PnCounterBody, RecordBody,
+    RequestId, Resolver, SetBody, StoreBody, Transfer, Value, Writer,
 };
 
 /// A type that can be written to at random, so that [`Replicas`] of it can be generated.
@@ -156,7 +156,9 @@ impl<T: Data + Hash + Arbitrary> GenerateBody for SetBody<T> {
 
 impl<K: Data + Hash + Arbitrary, V: Data + Arbitrary> GenerateBody for MapBody<K, V> {
     fn write<'e>(map: &mut Self::Mut<'e>, edit: &mut Edit<'e>, g: &mut Gen) {
-        match one_of(g, [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3]) {
+        match one_of(g, [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 4, 5]) {
+            4 => drop(map.resolve_all(edit, resolver(g))),
+            5 => drop(map.trim_siblings(edit, usize::arbitrary(g) % 3)),
             0 => drop(map.insert(edit, common(g), V::arbitrary(g))),
             1 => drop(map.remove::<K>(edit, &common(g))),
             2 => drop(map.insert(edit, K::arbitrary(g), V::arbitrary(g))),
@@ -165,10 +167,13 @@ impl<K: Data + Hash + Arbitrary, V: Data + Arbitrary> GenerateBody for MapBody<K
     }
 }
 
-impl<V: Data + Arbitrary> GenerateBody for RecordBody<V> {
+impl<V: Data + Arbitrary, P: DeletePolicy> GenerateBody for RecordBody<V, P> {
     fn write<'e>(record: &mut Self::Mut<'e>, edit: &mut Edit<'e>, g: &mut Gen) {
         let field = one_of(g, ["a", "b", "c"]);
-        match one_of(g, [0, 0, 0, 0, 0, 1, 1, 2, 2, 3, 4]) {
+        match one_of(g, [0, 0, 0, 0, 0, 1, 1, 2, 2, 3, 4, 5, 6, 7]) {
+            5 => drop(record.resolve_all(edit, resolver(g))),
+            6 => drop(record.trim_siblings(edit, usize::arbitrary(g) % 3)),
+            7 => drop(record.restore(edit)),
             0 => drop(record.set(edit, field, V::arbitrary(g))),
             1 => drop(record.remove(edit, field)),
             2 => drop(record.delete(edit)),
@@ -220,8 +225,10 @@ impl GenerateBody for StoreBody {
         let name = one_of(g, ["a", "b"]);
         let value = Value::from(u8::arbitrary(g));
         let key = one_of(g, ["k", "l", "m"]);
-        match one_of(g, [0, 0, 1, 2, 3, 4, 4, 5, 5, 5, 6, 7, 7, 8, 9, 9, 9, 10, 11, 12, 13, 13]) {
+        match one_of(g, [0, 0, 1, 2, 3, 4, 4, 5, 5, 5, 6, 7, 7, 8, 9, 9, 9, 10, 11, 12, 13, 13, 14, 15]) {
             13 => write_escrow(&mut store.bounded_counter(name), edit, g),
+            14 => drop(store.resolve_all(edit, resolver(g))),
+            15 => drop(store.trim_siblings(edit, usize::arbitrary(g) % 3)),
             0 => drop(store.counter(name).increment(edit, amount(g))),
             1 => drop(store.counter(name).reset(edit)),
             2 => drop(store.register(name).set(edit, value)),
@@ -261,6 +268,11 @@ tuple!((A, 0), (B, 1), (C, 2), (D, 3));
 fn common<T: Arbitrary>(g: &mut Gen) -> T {
     let seed = one_of(g, [0, 0, 1, 1, 2, 3, 4]);
     T::arbitrary(&mut Gen::from_size_and_seed(4, seed))
+}
+
+/// One of the rules that need nothing else.
+fn resolver<T>(g: &mut Gen) -> Resolver<'static, T> {
+    one_of(g, [Resolver::Latest, Resolver::Earliest, Resolver::KeepAll])
 }
 
 /// An amount to count: small, or so large that every wrong sum shows, or close to an overflow.

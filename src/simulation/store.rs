@@ -95,7 +95,8 @@ impl Subject for StoreSubject {
         let found = store.register("register").versions();
         let found = found.iter().map(|version| (version.dot, version.value.map_or(i64::MIN, integer)));
         right("the register", found.eq(model.values(&nowhere("register"), version)))?;
-        let found = store.multi_register("multi").versions().map(|(dot, value)| (dot, integer(value)));
+        let found = store.multi_register("multi").versions().into_iter();
+        let found = found.filter_map(|version| Some((version.dot, integer(version.value?))));
         right("the multi-value register", found.eq(model.values(&nowhere("multi"), version)))?;
         let flag = !model.values(&nowhere("flag"), version).is_empty();
         right("the flag", store.flag("flag").is_enabled() == flag)?;

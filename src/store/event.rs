@@ -8,8 +8,8 @@ use super::value::Value;
 use crate::causality::Dot;
 use crate::kernel::{DotStore, Kind, payload};
 use crate::types::{
-    AddWins, Count, Counting, EnableWins, Entry, Escrow, FieldEvent, LastWriteWins, Latest, MultiValue, Plain, Stamped,
-    Versioned, tag,
+    AddWins, Count, Counting, DeletePolicy, EnableWins, Entry, Escrow, FieldEvent, LastWriteWins, Latest, MultiValue,
+    Plain, Stamped, Versioned, tag,
 };
 
 /// The body of a [`Store`](crate::Store), for values made of values.
@@ -133,8 +133,8 @@ pub trait NamedKind: Kind<Key: core::hash::Hash> {
 }
 
 macro_rules! named {
-    ($($kind:ty: $name:ident, $event:ident $(($value:tt))?;)+) => { $(
-        impl NamedKind for $kind {
+    ($(impl[$($generics:tt)*] $kind:ty: $name:ident, $event:ident $(($value:tt))?;)+) => { $(
+        impl<$($generics)*> NamedKind for $kind {
             const KIND: ValueKind = ValueKind::$name;
 
             fn stored_key(key: Self::Key) -> InnerKey {
@@ -172,12 +172,12 @@ macro_rules! named {
 }
 
 named! {
-    Counting: Counter, Count(_);
-    Latest<Value>: Register, Stamped(_);
-    MultiValue<Value>: MultiRegister, Plain(_);
-    EnableWins: Flag, There;
-    AddWins<Value>: Set, There;
-    TextMap: Map, Stamped(_);
-    Versioned<Value>: Record, Field(_);
-    Escrow: BoundedCounter, Entry(_);
+    impl[] Counting: Counter, Count(_);
+    impl[] Latest<Value>: Register, Stamped(_);
+    impl[] MultiValue<Value>: MultiRegister, Plain(_);
+    impl[] EnableWins: Flag, There;
+    impl[] AddWins<Value>: Set, There;
+    impl[] TextMap: Map, Stamped(_);
+    impl[P: DeletePolicy] Versioned<Value, P>: Record, Field(_);
+    impl[] Escrow: BoundedCounter, Entry(_);
 }

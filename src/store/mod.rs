@@ -1,5 +1,6 @@
 //! Many named values under one version vector: one kernel whose keys are composite.
 
+mod conflicts;
 mod event;
 mod index;
 mod key;
@@ -12,12 +13,12 @@ mod value;
 mod value_serde;
 mod watched;
 
+pub use conflicts::{NoSuchKey, StoreConflict};
 pub use event::{ByName, StoreBody};
 pub use key::{Named, StoreKey, ValueKind};
 pub use snapshot::Snapshot;
 pub use store::{
     BoundedCounterPart, CounterPart, FlagPart, MapPart, MultiRegisterPart, RecordPart, RegisterPart, SetPart, Store,
-    StoreConflict,
 };
 pub use value::{Float, List, Map, OutOfRange, TooDeep, Value};
 pub use watched::{Batch, Origin, StoreChange, Watched};

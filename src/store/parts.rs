@@ -1,6 +1,7 @@
 //! The writes of the types, to one name of a store in place. The reads are the types' own.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use super::event::NamedKind;
 use super::named::{Name, NameMut};
@@ -10,7 +11,7 @@ use super::store::{
 use super::value::Value;
 use crate::causality::{Dot, ReplicaId, Writer};
 use crate::kernel::{Edit, Mut, Part};
-use crate::types::{EscrowError, Overflow};
+use crate::types::{DeletePolicy, EscrowError, Overflow, RecordKey, ResolveError, Resolver, Settled};
 
 impl<S: NamedKind> Part<'_, S, Name<'_, S>> {
     /// Writes a group to this value: all of it becomes visible together everywhere.
@@ -91,6 +92,29 @@ impl RegisterPart<'_, '_> {
         self.edit(writer, |mut register, edit| register.set(edit, value.into()))
     }
 
+    /// Settles the conflict: supersedes all versions. The same as `set`.
+    pub fn resolve(&mut self, writer: &mut Writer, value: impl Into<Value>) -> Dot {
+        self.set(writer, value)
+    }
+
+    /// Settles the conflict as the resolver says. What it leaves open stays open.
+    ///
+    /// # Errors
+    /// [`ResolveError`] if the resolver is found not to be a function of the versions. Nothing is written.
+    pub fn resolve_by(
+        &mut self,
+        writer: &mut Writer,
+        resolver: Resolver<'_, Value>,
+    ) -> Result<Option<Settled<(), Value>>, ResolveError> {
+        self.edit(writer, |mut register, edit| register.resolve_by(edit, resolver))
+    }
+
+    /// Where more than `limit` concurrent writes are kept and the last of them is by this writer, writes it again.
+    /// Returns the conflict that this settled.
+    pub fn trim_siblings(&mut self, writer: &mut Writer, limit: usize) -> Option<Settled<(), Value>> {
+        self.edit(writer, |mut register, edit| register.trim_siblings(edit, limit))
+    }
+
     /// Removes the value, if there is one. A concurrent `set` survives.
     pub fn clear(&mut self, writer: &mut Writer) -> Option<Dot> {
         self.edit(writer, |mut register, edit| register.clear(edit))
@@ -101,6 +125,23 @@ impl MultiRegisterPart<'_, '_> {
     /// Sets the value, superseding all that is known.
     pub fn set(&mut self, writer: &mut Writer, value: impl Into<Value>) -> Dot {
         self.edit(writer, |mut register, edit| register.set(edit, value.into()))
+    }
+
+    /// Settles the conflict: supersedes all versions. The same as `set`.
+    pub fn resolve(&mut self, writer: &mut Writer, value: impl Into<Value>) -> Dot {
+        self.set(writer, value)
+    }
+
+    /// Settles the conflict as the resolver says. What it leaves open stays open.
+    ///
+    /// # Errors
+    /// [`ResolveError`] if the resolver is found not to be a function of the versions. Nothing is written.
+    pub fn resolve_by(
+        &mut self,
+        writer: &mut Writer,
+        resolver: Resolver<'_, Value>,
+    ) -> Result<Option<Settled<(), Value>>, ResolveError> {
+        self.edit(writer, |mut register, edit| register.resolve_by(edit, resolver))
     }
 
     /// Removes all values, if there are any. A concurrent `set` survives.
@@ -163,6 +204,24 @@ impl MapPart<'_, '_> {
         self.insert(writer, key, value)
     }
 
+    /// Settles all conflicts as the resolver says, as one group. What it leaves open stays open.
+    ///
+    /// # Errors
+    /// [`ResolveError`] if the resolver is found not to be a function of the versions. Nothing is written.
+    pub fn resolve_all(
+        &mut self,
+        writer: &mut Writer,
+        resolver: Resolver<'_, Value>,
+    ) -> Result<Vec<Settled<Arc<str>, Value>>, ResolveError> {
+        self.edit(writer, |mut map, edit| map.resolve_all(edit, resolver))
+    }
+
+    /// Where more than `limit` concurrent writes of a key are kept and the last of them is by this writer, writes it
+    /// again. Returns the conflicts that this settled.
+    pub fn trim_siblings(&mut self, writer: &mut Writer, limit: usize) -> Vec<Settled<Arc<str>, Value>> {
+        self.edit(writer, |mut map, edit| map.trim_siblings(edit, limit))
+    }
+
     /// Removes a key, if it is there. A concurrent `insert` survives.
     pub fn remove(&mut self, writer: &mut Writer, key: &str) -> Option<Dot> {
         self.edit(writer, |mut map, edit| map.remove(edit, key))
@@ -187,7 +246,7 @@ impl MapPart<'_, '_> {
     }
 }
 
-impl RecordPart<'_, '_> {
+impl<P: DeletePolicy> RecordPart<'_, '_, P> {
     /// Sets a field, superseding all of its versions.
     pub fn set(&mut self, writer: &mut Writer, field: &str, value: impl Into<Value>) -> Dot {
         self.edit(writer, |mut record, edit| record.set(edit, field, value.into()))
@@ -205,6 +264,30 @@ impl RecordPart<'_, '_> {
     /// Settles the conflict of a field: supersedes all of its versions. The same as `set`.
     pub fn resolve(&mut self, writer: &mut Writer, field: &str, value: impl Into<Value>) -> Dot {
         self.set(writer, field, value)
+    }
+
+    /// Settles all conflicts as the resolver says, as one group. What it leaves open stays open.
+    ///
+    /// # Errors
+    /// [`ResolveError`] if the resolver is found not to be a function of the versions. Nothing is written.
+    pub fn resolve_all(
+        &mut self,
+        writer: &mut Writer,
+        resolver: Resolver<'_, Value>,
+    ) -> Result<Vec<Settled<RecordKey, Value>>, ResolveError> {
+        self.edit(writer, |mut record, edit| record.resolve_all(edit, resolver))
+    }
+
+    /// Where more than `limit` concurrent writes of a key are kept and the last of them is by this writer, writes it
+    /// again. Returns the conflicts that this settled.
+    pub fn trim_siblings(&mut self, writer: &mut Writer, limit: usize) -> Vec<Settled<RecordKey, Value>> {
+        self.edit(writer, |mut record, edit| record.trim_siblings(edit, limit))
+    }
+
+    /// Settles all conflicts with deletions, as one group, so that the record stays whatever the policy. Returns what
+    /// was settled.
+    pub fn restore(&mut self, writer: &mut Writer) -> Vec<Settled<RecordKey, Value>> {
+        self.edit(writer, |mut record, edit| record.restore(edit))
     }
 
     /// Removes a field, if it shows something. A concurrent `set` of it survives, as a conflict.

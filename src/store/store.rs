@@ -1,4 +1,3 @@
-use alloc::vec::Vec;
 use core::fmt;
 
 use super::event::{ByName, NamedKind, StoreBody, TextMap};
@@ -7,9 +6,7 @@ use super::named::{Name, NameEvents, NameMut};
 use super::value::Value;
 use crate::causality::{Dot, VersionVector, Writer};
 use crate::kernel::{Causal, Edit, Mut, Part, Show, ShowKind, View};
-use crate::types::{
-    AddWins, ConflictKind, Counting, EnableWins, Escrow, Latest, MultiValue, RecordKey, Version, Versioned,
-};
+use crate::types::{AddWins, Counting, EnableWins, Escrow, Latest, MultiValue, UpdateWins, Versioned};
 
 /// Many named values of several types under one version vector.
 ///
@@ -59,7 +56,7 @@ pub type SetPart<'r, 'n> = Part<'r, AddWins<Value>, Name<'n, AddWins<Value>>>;
 /// The map with a name in a [`Store`].
 pub type MapPart<'r, 'n> = Part<'r, TextMap, Name<'n, TextMap>>;
 /// The record with a name in a [`Store`].
-pub type RecordPart<'r, 'n> = Part<'r, Versioned<Value>, Name<'n, Versioned<Value>>>;
+pub type RecordPart<'r, 'n, P = UpdateWins> = Part<'r, Versioned<Value, P>, Name<'n, Versioned<Value, P>>>;
 
 /// The bounded counter with a name in a [`Store`].
 pub type BoundedCounterPart<'r, 'n> = Part<'r, Escrow, Name<'n, Escrow>>;
@@ -112,25 +109,12 @@ accessors! {
     bounded_counter: Escrow;
 }
 
-/// A key of a store with concurrent versions that differ.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoreConflict<'a> {
-    /// The value.
-    pub named: Named,
-    /// The key of a map or the field of a record, null for a record as a whole; a register has none.
-    pub key: Option<Value>,
-    /// How it came about.
-    pub kind: ConflictKind,
-    /// The versions, in the order of their dots.
-    pub versions: Vec<Version<'a, Value>>,
-}
-
 impl<'a> View<'a, ByName> {
-    fn named<S: NamedKind>(self, name: &str) -> View<'a, S, NameEvents<'a, S>> {
+    pub(super) fn named<S: NamedKind>(self, name: &str) -> View<'a, S, NameEvents<'a, S>> {
         View::new(NameEvents::new(self.events, name), self.version)
     }
 
-    fn numbered<S: NamedKind>(self, number: u32) -> View<'a, S, NameEvents<'a, S>> {
+    pub(super) fn numbered<S: NamedKind>(self, number: u32) -> View<'a, S, NameEvents<'a, S>> {
         View::new(NameEvents::numbered(self.events, number), self.version)
     }
 
@@ -153,47 +137,6 @@ impl<'a> View<'a, ByName> {
             ValueKind::Record => !self.numbered::<Versioned<Value>>(number).is_empty(),
             _ => self.events.lookup().live(number) > 0,
         }
-    }
-
-    /// All conflicts in all registers, maps and records, in the order of the names. Costs O(conflicts).
-    #[must_use]
-    pub fn conflicts(self) -> Vec<StoreConflict<'a>> {
-        let index = self.events.lookup();
-        let mut numbers: Vec<u32> = self.events.siblings().map(|slot| index.number_at(slot)).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        let mut conflicts = Vec::new();
-        for number in numbers {
-            let named = index.named(number);
-            let found = |key, kind, versions| StoreConflict { named: named.clone(), key, kind, versions };
-            match named.kind {
-                ValueKind::Register => {
-                    let conflict = self.numbered::<Latest<Value>>(number).conflict();
-                    conflicts.extend(conflict.map(|conflict| found(None, conflict.kind, conflict.versions)));
-                }
-                ValueKind::Map => {
-                    let of_map = self.numbered::<TextMap>(number).conflicts().into_iter();
-                    conflicts.extend(of_map.map(|conflict| {
-                        found(Some(Value::Text(conflict.key.clone())), conflict.kind, conflict.versions)
-                    }));
-                }
-                ValueKind::Record => {
-                    let of_record = self.numbered::<Versioned<Value>>(number).conflicts().into_iter();
-                    conflicts.extend(of_record.map(|conflict| {
-                        let key = match conflict.key {
-                            RecordKey::Record => Value::Null,
-                            RecordKey::Field(field) => Value::Text(field.clone()),
-                        };
-                        found(Some(key), conflict.kind, conflict.versions)
-                    }));
-                }
-                ValueKind::Counter | ValueKind::BoundedCounter => {}
-                ValueKind::MultiRegister | ValueKind::Flag | ValueKind::Set => {}
-            }
-        }
-        // Within a name they are in the order of their dots already.
-        conflicts.sort_by(|a, b| a.named.cmp(&b.named));
-        conflicts
     }
 }
 
@@ -229,12 +172,6 @@ impl Store {
     /// Costs O(names with the prefix).
     pub fn names_with(&self, prefix: &str) -> impl Iterator<Item = &Named> {
         self.view().names_with(prefix)
-    }
-
-    /// All conflicts in all registers, maps and records, in the order of the names. Costs O(conflicts).
-    #[must_use]
-    pub fn conflicts(&self) -> Vec<StoreConflict<'_>> {
-        self.view().conflicts()
     }
 
     /// Removes the values with this name, of whatever type but one, as one group: sets, maps and registers are

@@ -210,7 +210,7 @@ pub enum Request<'a, E> {
     /// It was recorded and folded: its effect is in the total.
     Folded,
     /// Different ones came with this id.
-    Disputed(Vec<Version<'a, E>>),
+    Disputed(Vec<Version<&'a E>>),
 }
 
 /// Different requests that came with one id.
@@ -221,7 +221,7 @@ pub struct Dispute<'a, E> {
     /// Whether one of them was folded, and so is in the total. None of the others is.
     pub folded: bool,
     /// The versions, in the order of their dots. Those that were folded have no value any more.
-    pub versions: Vec<Version<'a, E>>,
+    pub versions: Vec<Version<&'a E>>,
 }
 
 impl<E: Effect> Kind for Recording<E> {
@@ -292,7 +292,7 @@ impl<'a, E: Effect, S: Events<'a, Kind = Recording<E>>> View<'a, Recording<E>, S
     }
 
     /// What there is with this id, folded or not, in the order of the dots; and whether it differs.
-    fn versions_of(self, id: RequestId) -> (Vec<Version<'a, E>>, bool) {
+    fn versions_of(self, id: RequestId) -> (Vec<Version<&'a E>>, bool) {
         let of_key = |key| self.events_of(key).map_or_else(Vec::new, |events| ordered(&events, self.version));
         let (entries, blocks) = (of_key(&id.key()), of_key(&id.block()));
         let fingerprint = |event: &LedgerEvent<E>| event.entry().map(fingerprint).or(event.fingerprint(id));
@@ -305,7 +305,7 @@ impl<'a, E: Effect, S: Events<'a, Kind = Recording<E>>> View<'a, Recording<E>, S
             value: event.entry(),
             deleted: false,
             dot,
-            timestamp: event.at,
+            timestamp: Some(event.at),
         };
         let mut versions: Vec<_> = entries.into_iter().chain(blocks).map(version).collect();
         versions.sort_by_key(|version| version.dot);

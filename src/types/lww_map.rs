@@ -4,9 +4,9 @@ use core::hash::Hash;
 
 use hashbrown::Equivalent;
 
-use super::conflict::{Conflict, Resolver, Version, versions, write_conflicts};
+use super::conflict::{self, Conflict, Settled, Version, versions, write_conflicts};
 use super::stamped::{Stamped, greatest, latest};
-use super::tag;
+use super::{ResolveError, Resolved, Resolver, tag};
 use crate::causality::{Dot, Timestamp, Writer};
 use crate::kernel::{Causal, Data, DotStore, Edit, Events, EventsMut, Hashed, Kind, Mut, ShowKind, View, reads};
 
@@ -70,11 +70,39 @@ impl<'e, K: Data + Hash, V: Data, E: EventsMut<'e, Kind = LastWriteWins<K, V>>> 
         }
     }
 
+    /// Settles a conflict: supersedes all versions of the key. The same as `insert`.
+    pub fn resolve(&mut self, edit: &mut Edit<'e>, key: K, value: V) -> Dot {
+        self.insert(edit, key, value)
+    }
+
     /// Removes a key, if it is there.
     #[inline]
     pub fn remove<Q: Hash + Equivalent<K> + ?Sized>(&mut self, edit: &mut Edit<'e>, key: &Q) -> Option<Dot> {
         let slot = self.events.read().find_live(key)?;
         Some(self.events.write_at(edit, slot, None))
+    }
+
+    /// Settles all conflicts as the resolver says, with one group of writes. What the resolver leaves open stays open. What
+    /// is written is stamped just after what it supersedes, so that what a person writes meanwhile wins.
+    ///
+    /// # Errors
+    /// [`ResolveError`] if the resolver is found not to be a function of the versions. Nothing is written.
+    pub fn resolve_all(
+        &mut self,
+        edit: &mut Edit<'e>,
+        resolver: Resolver<'_, V>,
+    ) -> Result<Vec<Settled<K, V>>, ResolveError> {
+        let slots: Vec<u32> = self.events.read().siblings().collect();
+        let choices = conflict::choices(self.events.read(), edit.version(), &slots, resolver)?;
+        Ok(conflict::settle(&mut self.events, edit, choices))
+    }
+
+    /// Where more than `limit` concurrent writes of a key are kept and the last of them is by this writer, writes
+    /// it again, which supersedes the others. All who call this agree on who does it, so it ends.
+    /// Returns the conflicts that this settled.
+    pub fn trim_siblings(&mut self, edit: &mut Edit<'e>, limit: usize) -> Vec<Settled<K, V>> {
+        let slots: Vec<u32> = self.events.read().siblings().collect();
+        conflict::trim(&mut self.events, edit, &slots, limit)
     }
 
     /// Removes all keys. Returns the last of its events.
@@ -92,10 +120,12 @@ reads! { impl[K: Data + Hash, V: Data] LastWriteWins<K, V> {
         Some(&latest(&view.events.events_at(slot), view.version)?.1.value)
     }
 
-    /// The value of a key that the resolver chooses.
-    #[must_use]
-    fn get_by[Q: Hash + Equivalent<K> + ?Sized](view, key: &Q, resolver: Resolver<'_>) -> Option<&'a V> {
-        resolver.choose(view.versions(key))?.value
+    /// What the resolver makes of the concurrent versions of a key.
+    ///
+    /// # Errors
+    /// [`ResolveError`] if the resolver is found not to be a function of the versions.
+    fn get_by[Q: Hash + Equivalent<K> + ?Sized](view, key: &Q, resolver: Resolver<'_, V>) -> Result<Resolved<'a, V>, ResolveError> {
+        resolver.resolve(view.versions(key))
     }
 
     /// When the last value of a key was written.
@@ -107,7 +137,7 @@ reads! { impl[K: Data + Hash, V: Data] LastWriteWins<K, V> {
 
     /// All concurrent versions of a key, in the order of their dots. One, usually.
     #[must_use]
-    fn versions[Q: Hash + Equivalent<K> + ?Sized](view, key: &Q) -> Vec<Version<'a, V>> {
+    fn versions[Q: Hash + Equivalent<K> + ?Sized](view, key: &Q) -> Vec<Version<&'a V>> {
         let slot = view.events.find_live(key);
         slot.map_or_else(Vec::new, |slot| versions(&view.events.events_at(slot), view.version))
     }
@@ -150,9 +180,16 @@ reads! { impl[K: Data + Hash, V: Data] LastWriteWins<K, V> {
         view.iter().map(|(_, value)| value)
     }
 
-    /// The keys with concurrent values that differ, in the order of their dots.
+    /// The concurrent versions of a key, if there are several and they differ.
     #[must_use]
-    fn conflicts(view) -> Vec<Conflict<'a, K, V>> {
+    fn conflict[Q: Hash + Equivalent<K> + ?Sized](view, key: &Q) -> Option<Conflict<&'a K, &'a V>> {
+        conflict::conflict_at(view.events, view.version, view.events.find_live(key)?)
+    }
+
+    /// The keys with concurrent values that differ, in the order of their dots. Costs O(keys with
+    /// concurrent events).
+    #[must_use]
+    fn conflicts(view) -> Vec<Conflict<&'a K, &'a V>> {
         write_conflicts(view.events, view.version)
     }
 } }
@@ -173,6 +210,26 @@ impl<K: Data + Hash, V: Data> LwwMap<K, V> {
     #[inline]
     pub fn remove<Q: Hash + Equivalent<K> + ?Sized>(&mut self, writer: &mut Writer, key: &Q) -> Option<Dot> {
         self.edit(writer, |mut map, edit| map.remove(edit, key))
+    }
+
+    /// Settles all conflicts as the resolver says, with one group of writes. What the resolver leaves open stays open. What
+    /// is written is stamped just after what it supersedes, so that what a person writes meanwhile wins.
+    ///
+    /// # Errors
+    /// [`ResolveError`] if the resolver is found not to be a function of the versions. Nothing is written.
+    pub fn resolve_all(
+        &mut self,
+        writer: &mut Writer,
+        resolver: Resolver<'_, V>,
+    ) -> Result<Vec<Settled<K, V>>, ResolveError> {
+        self.edit(writer, |mut map, edit| map.resolve_all(edit, resolver))
+    }
+
+    /// Where more than `limit` concurrent writes of a key are kept and the last of them is by this writer, writes
+    /// it again, which supersedes the others. All who call this agree on who does it, so it ends.
+    /// Returns the conflicts that this settled.
+    pub fn trim_siblings(&mut self, writer: &mut Writer, limit: usize) -> Vec<Settled<K, V>> {
+        self.edit(writer, |mut map, edit| map.trim_siblings(edit, limit))
     }
 
     /// Removes all keys, as one group. Returns the last of its events.

@@ -1,9 +1,9 @@
 use alloc::vec::Vec;
 use core::fmt::{self, Debug};
 
-use super::conflict::{Conflict, Resolver, Version, versions, write_conflicts};
+use super::conflict::{self, Conflict, Settled, Version, versions, write_conflicts};
 use super::stamped::{Stamped, greatest, latest};
-use super::tag;
+use super::{ResolveError, Resolved, Resolver, tag};
 use crate::causality::{Dot, Timestamp, Writer};
 use crate::kernel::{Causal, Data, DotStore, Edit, Events, EventsMut, EventsOf, Kind, Mut, ShowKind, View, reads};
 
@@ -60,6 +60,35 @@ impl<'e, T: Data, E: EventsMut<'e, Kind = Latest<T>>> Mut<'e, Latest<T>, E> {
         self.events.write(edit, (), Some(Stamped { at, value }))
     }
 
+    /// Settles the conflict: supersedes all versions. The same as `set`.
+    pub fn resolve(&mut self, edit: &mut Edit<'e>, value: T) -> Dot {
+        self.set(edit, value)
+    }
+
+    /// Settles the conflict as the resolver says, with one write. What the resolver leaves open stays open. What
+    /// is written is stamped just after what it supersedes, so that what a person writes meanwhile wins.
+    ///
+    /// # Errors
+    /// [`ResolveError`] if the resolver is found not to be a function of the versions. Nothing is written.
+    pub fn resolve_by(
+        &mut self,
+        edit: &mut Edit<'e>,
+        resolver: Resolver<'_, T>,
+    ) -> Result<Option<Settled<(), T>>, ResolveError> {
+        let events = self.events.read();
+        let slots: Vec<u32> = events.siblings().collect();
+        let choices = conflict::choices(events, edit.version(), &slots, resolver)?;
+        Ok(conflict::settle(&mut self.events, edit, choices).pop())
+    }
+
+    /// Where more than `limit` concurrent writes are kept and the last of them is by this writer, writes
+    /// it again, which supersedes the others. All who call this agree on who does it, so it ends.
+    /// Returns the conflict that this settled.
+    pub fn trim_siblings(&mut self, edit: &mut Edit<'e>, limit: usize) -> Option<Settled<(), T>> {
+        let slots: Vec<u32> = self.events.read().siblings().collect();
+        conflict::trim(&mut self.events, edit, &slots, limit).pop()
+    }
+
     /// Removes the value, if there is one.
     pub fn clear(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
         let slot = self.events.read().only_live()?;
@@ -78,10 +107,12 @@ reads! { impl[T: Data] Latest<T> {
         Some(&latest(&events(view.events)?, view.version)?.1.value)
     }
 
-    /// The value that the resolver chooses.
-    #[must_use]
-    fn get_by(view, resolver: Resolver<'_>) -> Option<&'a T> {
-        resolver.choose(view.versions())?.value
+    /// What the resolver makes of the concurrent versions.
+    ///
+    /// # Errors
+    /// [`ResolveError`] if the resolver is found not to be a function of the versions.
+    fn get_by(view, resolver: Resolver<'_, T>) -> Result<Resolved<'a, T>, ResolveError> {
+        resolver.resolve(view.versions())
     }
 
     /// When the last value was written.
@@ -92,13 +123,13 @@ reads! { impl[T: Data] Latest<T> {
 
     /// All concurrent versions, in the order of their dots. One, usually.
     #[must_use]
-    fn versions(view) -> Vec<Version<'a, T>> {
+    fn versions(view) -> Vec<Version<&'a T>> {
         events(view.events).map_or_else(Vec::new, |events| versions(&events, view.version))
     }
 
     /// The concurrent versions, if there are several and they differ.
     #[must_use]
-    fn conflict(view) -> Option<Conflict<'a, (), T>> {
+    fn conflict(view) -> Option<Conflict<&'a (), &'a T>> {
         write_conflicts(view.events, view.version).pop()
     }
 } }
@@ -107,6 +138,31 @@ impl<T: Data> LwwRegister<T> {
     /// Sets the value, superseding all that is known.
     pub fn set(&mut self, writer: &mut Writer, value: T) -> Dot {
         self.edit(writer, |mut register, edit| register.set(edit, value))
+    }
+
+    /// Settles the conflict: supersedes all versions. The same as [`set`](LwwRegister::set).
+    pub fn resolve(&mut self, writer: &mut Writer, value: T) -> Dot {
+        self.set(writer, value)
+    }
+
+    /// Settles the conflict as the resolver says, with one write. What the resolver leaves open stays open. What
+    /// is written is stamped just after what it supersedes, so that what a person writes meanwhile wins.
+    ///
+    /// # Errors
+    /// [`ResolveError`] if the resolver is found not to be a function of the versions. Nothing is written.
+    pub fn resolve_by(
+        &mut self,
+        writer: &mut Writer,
+        resolver: Resolver<'_, T>,
+    ) -> Result<Option<Settled<(), T>>, ResolveError> {
+        self.edit(writer, |mut register, edit| register.resolve_by(edit, resolver))
+    }
+
+    /// Where more than `limit` concurrent writes are kept and the last of them is by this writer, writes
+    /// it again, which supersedes the others. All who call this agree on who does it, so it ends.
+    /// Returns the conflict that this settled.
+    pub fn trim_siblings(&mut self, writer: &mut Writer, limit: usize) -> Option<Settled<(), T>> {
+        self.edit(writer, |mut register, edit| register.trim_siblings(edit, limit))
     }
 
     /// Removes the value, if there is one. A concurrent `set` survives.

@@ -3,7 +3,7 @@
 
 mod bounded_counter;
 mod claims;
-mod conflict;
+pub(crate) mod conflict;
 mod dw_flag;
 mod ew_flag;
 mod g_counter;
@@ -13,13 +13,14 @@ mod lww_register;
 mod mv_register;
 mod or_set;
 mod pn_counter;
+mod resolver;
 mod stamped;
 mod versioned_record;
 
 pub(crate) use bounded_counter::Entry;
 pub use bounded_counter::{BoundedCounter, BoundedCounterBody, BoundedCounterMut, Escrow, EscrowError};
 pub use claims::{ClaimError, Claiming, Claims, ClaimsBody, ClaimsMut, Seat};
-pub use conflict::{Conflict, ConflictKind, Resolver, Version};
+pub use conflict::{Conflict, ConflictKind, Settled, Version};
 pub use dw_flag::{DisableWins, DwFlag, DwFlagBody, DwFlagMut};
 pub use ew_flag::{EnableWins, EwFlag, EwFlagBody, EwFlagMut};
 pub use g_counter::{GCounter, GCounterBody, GCounterMut, Growing, Overflow};
@@ -33,9 +34,13 @@ pub use mv_register::{MultiValue, MvRegister, MvRegisterBody, MvRegisterMut};
 pub use or_set::{AddWins, OrSet, SetBody, SetMut};
 pub(crate) use pn_counter::Count;
 pub use pn_counter::{Counting, PnCounter, PnCounterBody, PnCounterMut};
+pub use resolver::{ResolveError, Resolved, Resolver};
 pub use stamped::Stamped;
-pub(crate) use versioned_record::FieldEvent;
-pub use versioned_record::{RecordBody, RecordKey, RecordMut, Versioned, VersionedRecord};
+pub use versioned_record::{
+    Ask, DeletePolicy, DeleteWins, Deletes, RecordBody, RecordKey, RecordMut, RecordWith, UpdateWins, Versioned,
+    VersionedRecord,
+};
+pub(crate) use versioned_record::{Choice as RecordChoice, FieldEvent};
 
 /// Tags of the kinds in the format. Never reuse one.
 pub(crate) mod tag {

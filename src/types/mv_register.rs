@@ -3,15 +3,16 @@ use core::fmt::{self, Debug};
 
 use serde::{Deserialize, Serialize};
 
-use super::tag;
-use crate::causality::{Dot, Writer};
+use super::conflict::{self, Conflict, Settled, Version, Written, versions, write_conflicts};
+use super::{ResolveError, Resolved, Resolver, tag};
+use crate::causality::{Dot, Timestamp, Writer};
 use crate::kernel::{Causal, Data, DotStore, Edit, Events, EventsMut, Kind, Mut, ShowKind, View, payload, reads};
 
 /// One value, or all of the concurrent ones: nothing is chosen.
 ///
 /// | concurrent | result |
 /// |---|---|
-/// | set ∥ set | both values are read |
+/// | set ∥ set | both values are read, once if they are equal |
 /// | set ∥ clear | the set survives |
 ///
 /// ```
@@ -28,7 +29,9 @@ use crate::kernel::{Causal, Data, DotStore, Edit, Events, EventsMut, Kind, Mut, 
 /// assert!(here.values().eq([&3]));
 /// ```
 ///
-/// All operations cost O(concurrent writes). After DeCandia et al., *Dynamo* (2007), with exact
+/// It keeps no times: where a [`Resolver`] goes by time, the dots alone decide.
+///
+/// All operations cost O(concurrent writes), reading the values besides O(writes × different values). After DeCandia et al., *Dynamo* (2007), with exact
 /// causality as in Preguiça et al., *Dotted Version Vectors* (2010).
 pub type MvRegister<T> = Causal<MvRegisterBody<T>>;
 /// The body of an [`MvRegister`], for values made of values.
@@ -43,6 +46,22 @@ pub struct MultiValue<T>(core::marker::PhantomData<T>);
 #[serde(transparent)]
 pub struct Plain<T>(T);
 payload!(Plain<T>, T: Data);
+
+impl<T: Data> Written for Plain<T> {
+    type Value = T;
+
+    fn value(&self) -> &T {
+        &self.0
+    }
+
+    fn timestamp(&self) -> Option<Timestamp> {
+        None
+    }
+
+    fn after(_: Option<Timestamp>, value: T) -> Self {
+        Self(value)
+    }
+}
 
 impl<T: Data> Kind for MultiValue<T> {
     type Key = ();
@@ -60,6 +79,27 @@ impl<'e, T: Data, E: EventsMut<'e, Kind = MultiValue<T>>> Mut<'e, MultiValue<T>,
         self.events.write(edit, (), Some(Plain(value)))
     }
 
+    /// Settles the conflict: supersedes all versions. The same as `set`.
+    pub fn resolve(&mut self, edit: &mut Edit<'e>, value: T) -> Dot {
+        self.set(edit, value)
+    }
+
+    /// Settles the conflict as the resolver says, with one write. What the resolver leaves open stays open. What
+    /// is written is stamped just after what it supersedes, so that what a person writes meanwhile wins.
+    ///
+    /// # Errors
+    /// [`ResolveError`] if the resolver is found not to be a function of the versions. Nothing is written.
+    pub fn resolve_by(
+        &mut self,
+        edit: &mut Edit<'e>,
+        resolver: Resolver<'_, T>,
+    ) -> Result<Option<Settled<(), T>>, ResolveError> {
+        let events = self.events.read();
+        let slots: Vec<u32> = events.siblings().collect();
+        let choices = conflict::choices(events, edit.version(), &slots, resolver)?;
+        Ok(conflict::settle(&mut self.events, edit, choices).pop())
+    }
+
     /// Removes all values, if there are any.
     pub fn clear(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
         let slot = self.events.read().only_live()?;
@@ -67,40 +107,49 @@ impl<'e, T: Data, E: EventsMut<'e, Kind = MultiValue<T>>> Mut<'e, MultiValue<T>,
     }
 }
 
-impl<'a, T: Data, E: Events<'a, Kind = MultiValue<T>>> View<'a, MultiValue<T>, E> {
-    fn by_dot(self) -> Vec<(Dot, &'a T)> {
-        let Self { events, version, .. } = self;
-        let Some(slot) = events.find(&()) else { return Vec::new() };
-        let events = events.events_at(slot);
-        let mut values: Vec<_> =
-            events.live().map(|(dot, value)| (version.dot(dot.slot(), dot.counter()), &value.0)).collect();
-        values.sort_by_key(|&(dot, _)| dot);
-        values
-    }
-}
-
 reads! { impl[T: Data] MultiValue<T> {
-    /// All concurrent values, in the order of their dots. Equal ones count as often as they were
-    /// written.
+    /// The concurrent values, in the order of their dots. Equal ones are one.
     fn values(view) -> impl ExactSizeIterator<Item = &'a T> {
-        view.by_dot().into_iter().map(|(_, value)| value)
+        let mut values = Vec::new();
+        for value in view.versions().into_iter().filter_map(|version| version.value) {
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        values.into_iter()
     }
 
-    /// All concurrent values with their dots, in the order of the dots.
-    fn versions(view) -> impl ExactSizeIterator<Item = (Dot, &'a T)> {
-        view.by_dot().into_iter()
+    /// All concurrent versions, in the order of their dots. Equal values are listed each.
+    #[must_use]
+    fn versions(view) -> Vec<Version<&'a T>> {
+        let slot = view.events.find(&());
+        slot.map_or_else(Vec::new, |slot| versions(&view.events.events_at(slot), view.version))
     }
 
-    /// The number of concurrent values.
+    /// What the resolver makes of the concurrent versions.
+    ///
+    /// # Errors
+    /// [`ResolveError`] if the resolver is found not to be a function of the versions.
+    fn get_by(view, resolver: Resolver<'_, T>) -> Result<Resolved<'a, T>, ResolveError> {
+        resolver.resolve(view.versions())
+    }
+
+    /// The concurrent versions, if there are several and they differ.
+    #[must_use]
+    fn conflict(view) -> Option<Conflict<&'a (), &'a T>> {
+        write_conflicts(view.events, view.version).pop()
+    }
+
+    /// The number of concurrent values that differ.
     #[must_use]
     fn len(view) -> usize {
-        view.events.find(&()).map_or(0, |slot| view.events.events_at(slot).live().count())
+        view.values().len()
     }
 
     /// Whether there is no value.
     #[must_use]
     fn is_empty(view) -> bool {
-        view.len() == 0
+        view.events.only_live().is_none()
     }
 } }
 
@@ -108,6 +157,24 @@ impl<T: Data> MvRegister<T> {
     /// Sets the value, superseding all that is known.
     pub fn set(&mut self, writer: &mut Writer, value: T) -> Dot {
         self.edit(writer, |mut register, edit| register.set(edit, value))
+    }
+
+    /// Settles the conflict: supersedes all versions. The same as [`set`](MvRegister::set).
+    pub fn resolve(&mut self, writer: &mut Writer, value: T) -> Dot {
+        self.set(writer, value)
+    }
+
+    /// Settles the conflict as the resolver says, with one write. What the resolver leaves open stays open. What
+    /// is written is stamped just after what it supersedes, so that what a person writes meanwhile wins.
+    ///
+    /// # Errors
+    /// [`ResolveError`] if the resolver is found not to be a function of the versions. Nothing is written.
+    pub fn resolve_by(
+        &mut self,
+        writer: &mut Writer,
+        resolver: Resolver<'_, T>,
+    ) -> Result<Option<Settled<(), T>>, ResolveError> {
+        self.edit(writer, |mut register, edit| register.resolve_by(edit, resolver))
     }
 
     /// Removes all values, if there are any. A concurrent `set` survives.

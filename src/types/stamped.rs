@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 
+use super::conflict::Written;
 use crate::causality::{PackedDot, Timestamp, VersionVector};
 use crate::kernel::{Data, EventsOf, payload};
 use crate::mutants::{self, Mutant};
@@ -14,6 +15,22 @@ pub struct Stamped<T> {
 }
 
 payload!(Stamped<T>, T: Data);
+
+impl<T: Data> Written for Stamped<T> {
+    type Value = T;
+
+    fn value(&self) -> &T {
+        &self.value
+    }
+
+    fn timestamp(&self) -> Option<Timestamp> {
+        Some(self.at)
+    }
+
+    fn after(last: Option<Timestamp>, value: T) -> Self {
+        Self { at: last.map_or(Timestamp::default(), Timestamp::next), value }
+    }
+}
 
 /// The greatest stamp among the live events of a key.
 pub(crate) fn greatest<T>(events: &EventsOf<'_, Stamped<T>>) -> Option<Timestamp> {

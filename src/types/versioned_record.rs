@@ -1,17 +1,24 @@
-use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::fmt::{self, Debug};
+use core::marker::PhantomData;
 
-use hashbrown::Equivalent;
-use serde::{Deserialize, Serialize};
+use alloc::vec::Vec;
 
-use super::conflict::{Conflict, ConflictKind, Resolver, Version, differ};
-use super::tag;
-use crate::causality::{Dot, PackedDot, Timestamp, VersionVector, Writer};
-use crate::kernel::{
-    Causal, Data, DotStore, Edit, Events, EventsMut, EventsOf, Hashed, Kind, Mut, ShowKind, View, payload, reads,
-};
-use crate::mutants::{self, Mutant};
+use super::conflict::Settled;
+use super::{ResolveError, Resolver, tag};
+use crate::causality::{Dot, Writer};
+use crate::kernel::{Causal, Data, DotStore, Events, Hashed, Kind, ShowKind, View};
+
+mod edit;
+mod event;
+mod policy;
+mod view;
+
+pub(crate) use edit::Choice;
+pub use edit::RecordMut;
+pub(crate) use event::FieldEvent;
+use event::FieldState;
+pub use event::RecordKey;
+pub use policy::{Ask, DeletePolicy, DeleteWins, Deletes, UpdateWins};
 
 /// A record of named fields, which merges by field and shows every conflict.
 ///
@@ -56,96 +63,44 @@ use crate::mutants::{self, Mutant};
 /// assert_eq!(here.len(), 2);
 /// ```
 ///
+/// That is the policy of [`UpdateWins`]; [`RecordWith`] takes another one.
+///
 /// Reading a field costs O(its versions + conflicts of the record), writing one O(fields) besides while a
 /// deletion is in conflict; `delete` and `iter` cost O(fields), `conflicts` O(conflicts).
-pub type VersionedRecord<V> = Causal<RecordBody<V>>;
+pub type VersionedRecord<V> = RecordWith<V, UpdateWins>;
+
+/// A [`VersionedRecord`] with another policy for deletions that are concurrent with updates.
+///
+/// | policy | set f ∥ delete | set f ∥ remove f |
+/// |---|---|---|
+/// | [`UpdateWins`] | the record survives with the new f | the new f survives |
+/// | [`DeleteWins`] | deleted | f is removed |
+/// | [`Ask`] | all fields are undecided | f is undecided |
+///
+/// ```
+/// use dotted::{Crdt, DeleteWins, RecordWith, Writer};
+///
+/// let (mut tokyo, mut london) = (Writer::new(), Writer::new());
+/// let mut here: RecordWith<u32, DeleteWins> = RecordWith::new();
+/// here.set(&mut tokyo, "amount", 20);
+/// let mut there = here.clone();
+/// here.delete(&mut tokyo);
+/// there.set(&mut london, "amount", 30);
+/// here.merge(&there);
+/// assert!(here.is_empty());
+/// assert_eq!(here.conflicts().len(), 1); // still to be seen, and to be undone
+/// here.restore(&mut tokyo);
+/// assert_eq!(here.get("amount"), Some(&30));
+/// ```
+pub type RecordWith<V, P> = Causal<RecordBody<V, P>>;
 /// The body of a [`VersionedRecord`], for values made of values.
-pub type RecordBody<V> = DotStore<Versioned<V>>;
+pub type RecordBody<V, P = UpdateWins> = DotStore<Versioned<V, P>>;
 
 /// The kind of a [`VersionedRecord`]: fields and a header, live or marked as deleted.
 #[derive(Debug)]
-pub struct Versioned<V>(core::marker::PhantomData<V>);
+pub struct Versioned<V, P = UpdateWins>(PhantomData<(V, P)>);
 
-/// What a conflict of a record is about.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum RecordKey {
-    /// The record as a whole: deleted here, and given a new field there.
-    Record,
-    /// A field.
-    Field(Arc<str>),
-}
-
-impl RecordKey {
-    /// The name of the field.
-    #[must_use]
-    pub fn field(&self) -> Option<&str> {
-        match self {
-            Self::Record => None,
-            Self::Field(name) => Some(name),
-        }
-    }
-}
-
-/// A field's name, borrowed, that hashes as its key does.
-struct Named<'a>(&'a str);
-
-impl core::hash::Hash for Named<'_> {
-    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
-        // As derived for `RecordKey::Field`.
-        core::mem::discriminant(&RecordKey::Field(Arc::default())).hash(state);
-        self.0.hash(state);
-    }
-}
-
-impl Equivalent<RecordKey> for Named<'_> {
-    fn equivalent(&self, key: &RecordKey) -> bool {
-        key.field() == Some(self.0)
-    }
-}
-
-/// What an event says of a field or of the header.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct FieldEvent<V> {
-    at: Timestamp,
-    /// There was no live value here.
-    created: bool,
-    state: FieldState<V>,
-}
-payload!(FieldEvent<V>, V: Data);
-
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-enum FieldState<V> {
-    /// The record is there: the header alone says so.
-    Header,
-    /// A value.
-    Live(V),
-    /// Deleted, with the value that was visible, by this deletion: the first dot of its group.
-    Deleted { kept: V, deletion: Dot },
-    /// Deleted without a value: the header, or a field whose kept value was erased.
-    Gone { deletion: Dot },
-}
-
-impl<V> FieldEvent<V> {
-    fn is_live(&self) -> bool {
-        matches!(self.state, FieldState::Header | FieldState::Live(_))
-    }
-
-    fn value(&self) -> Option<&V> {
-        match &self.state {
-            FieldState::Live(value) | FieldState::Deleted { kept: value, .. } => Some(value),
-            FieldState::Header | FieldState::Gone { .. } => None,
-        }
-    }
-
-    fn deletion(&self) -> Option<Dot> {
-        match &self.state {
-            FieldState::Header | FieldState::Live(_) => None,
-            FieldState::Deleted { deletion, .. } | FieldState::Gone { deletion } => Some(*deletion),
-        }
-    }
-}
-
-impl<V: Data> Kind for Versioned<V> {
+impl<V: Data, P: DeletePolicy> Kind for Versioned<V, P> {
     type Key = Hashed<RecordKey>;
     type Value = FieldEvent<V>;
     const TAG: u8 = tag::VERSIONED_RECORD;
@@ -166,298 +121,7 @@ impl<V: Data> Kind for Versioned<V> {
     }
 }
 
-/// The deletions of a record that a live value beside one of their marks overrules. Sorted.
-struct Overruled(Vec<Dot>);
-
-impl Overruled {
-    fn contains(&self, deletion: Dot) -> bool {
-        self.0.binary_search(&deletion).is_ok()
-    }
-}
-
-impl<'a, V: Data, E: Events<'a, Kind = Versioned<V>>> View<'a, Versioned<V>, E> {
-    /// Only keys with siblings can have a mark and a live value: costs O(conflicts).
-    fn overruled(self) -> Overruled {
-        let events = self.events;
-        let mut overruled = Vec::new();
-        let any_live =
-            mutants::on(Mutant::OverruleAnyDeletion) && events.slots().any(|slot| has_live(&events.events_at(slot)));
-        let slots: Vec<u32> = if any_live { events.slots().collect() } else { events.siblings().collect() };
-        for slot in slots {
-            let events = events.events_at(slot);
-            if has_live(&events) || any_live {
-                overruled.extend(events.live().filter_map(|(_, event)| event.deletion()));
-            }
-        }
-        overruled.sort_unstable();
-        overruled.dedup();
-        Overruled(overruled)
-    }
-
-    /// The event whose value a field shows.
-    fn shown(self, slot: u32, overruled: &Overruled, resolver: Resolver<'_>) -> Option<Version<'a, V>> {
-        let Self { events, version, .. } = self;
-        let events = events.events_at(slot);
-        if has_live(&events) {
-            return resolver.choose(versions(&events, version).filter(|version| !version.deleted));
-        }
-        let mut marks = events.live().filter_map(|(_, event)| event.deletion());
-        if !marks.all(|deletion| overruled.contains(deletion)) {
-            return None;
-        }
-        resolver.choose(versions(&events, version)).filter(|version| version.value.is_some())
-    }
-
-    fn slot_of(self, field: &str) -> Option<u32> {
-        self.events.find_like(&Named(field))
-    }
-
-    fn key_at(self, slot: u32) -> &'a RecordKey {
-        &self.events.key_at(slot).0
-    }
-
-    fn conflict_at(self, slot: u32) -> Option<Conflict<'a, RecordKey, V>> {
-        let events = self.events.events_at(slot);
-        let versions: Vec<_> = versions(&events, self.version).collect();
-        let live = || versions.iter().filter(|version| !version.deleted);
-        let kind = if live().next().is_some() && live().count() < versions.len() {
-            ConflictKind::UpdateDelete
-        } else if !differ(live().filter_map(|version| version.value)) {
-            return None;
-        } else if events.live().all(|(_, event)| event.created) {
-            ConflictKind::InsertInsert
-        } else {
-            ConflictKind::WriteWrite
-        };
-        Some(Conflict { key: self.key_at(slot), kind, versions })
-    }
-
-    /// The fields that show something, with what they show, in no particular order.
-    fn visible(self) -> Vec<(u32, &'a V)> {
-        let overruled = self.overruled();
-        let slots = self.events.slots().filter(|&slot| *self.key_at(slot) != RecordKey::Record);
-        let shown = slots.filter_map(|slot| {
-            let shown = self.shown(slot, &overruled, Resolver::Latest)?;
-            Some((slot, shown.value?))
-        });
-        shown.collect()
-    }
-
-    /// As `visible`, in the order of the first dots.
-    fn fields(self) -> Vec<(&'a str, &'a V)> {
-        let mut visible = self.visible();
-        visible.sort_by_cached_key(|&(slot, _)| self.events.first_dot(slot, self.version));
-        let named = visible.into_iter().filter_map(|(slot, value)| Some((self.key_at(slot).field()?, value)));
-        named.collect()
-    }
-
-    /// The keys that hold nothing but marks of deletions none of which is overruled.
-    fn standing_deletions(self) -> Vec<(u32, Dot)> {
-        let overruled = self.overruled();
-        let standing = self.events.slots().filter_map(|slot| {
-            let events = self.events.events_at(slot);
-            let deletion = events.live().find_map(|(_, event)| event.deletion())?;
-            let mut marks = events.live().map(|(_, event)| event.deletion());
-            let stands = marks.all(|mark| mark.is_some_and(|mark| !overruled.contains(mark)));
-            stands.then_some((slot, deletion))
-        });
-        standing.collect()
-    }
-}
-
-fn has_live<V>(events: &EventsOf<'_, FieldEvent<V>>) -> bool {
-    events.live().any(|(_, event)| event.is_live())
-}
-
-fn versions<'a, V>(
-    events: &EventsOf<'a, FieldEvent<V>>,
-    version: &VersionVector,
-) -> impl Iterator<Item = Version<'a, V>> {
-    let mut versions: Vec<_> = events
-        .live()
-        .map(|(dot, event)| Version {
-            value: event.value(),
-            deleted: !event.is_live(),
-            dot: version.dot(dot.slot(), dot.counter()),
-            timestamp: event.at,
-        })
-        .collect();
-    versions.sort_by_key(|version| version.dot);
-    versions.into_iter()
-}
-
-/// Writes to a [`VersionedRecord`] within an edit.
-pub type RecordMut<'e, V> = Mut<'e, Versioned<V>>;
-
-impl<'e, V: Data, E: EventsMut<'e, Kind = Versioned<V>>> Mut<'e, Versioned<V>, E> {
-    fn view<'v>(&'v self, edit: &'v Edit<'_>) -> View<'v, Versioned<V>, impl Events<'v, Kind = Versioned<V>>> {
-        View::new(self.events.read(), edit.version())
-    }
-
-    /// Sets a field, superseding all of its versions.
-    pub fn set(&mut self, edit: &mut Edit<'e>, field: &str, value: V) -> Dot {
-        let view = self.view(edit);
-        let overruled = view.overruled();
-        let created = !view.slot_of(field).is_some_and(|slot| has_live(&view.events.events_at(slot)));
-        if created || !overruled.0.is_empty() {
-            self.revive(edit, &overruled, field);
-        }
-        self.put(edit, RecordKey::Field(field.into()), FieldState::Live(value))
-    }
-
-    /// Makes the header live, and writes again what only an overruled deletion kept.
-    fn revive(&mut self, edit: &mut Edit<'e>, overruled: &Overruled, except: &str) {
-        if !overruled.0.is_empty() && !mutants::on(Mutant::NoRewriteOfRevived) {
-            let view = self.view(edit);
-            let slots = view.events.slots();
-            let brought_back: Vec<(RecordKey, V)> = slots
-                .filter(|&slot| view.key_at(slot).field().is_some_and(|field| field != except))
-                .filter(|&slot| !has_live(&view.events.events_at(slot)))
-                .filter_map(|slot| {
-                    let shown = view.shown(slot, overruled, Resolver::Latest)?;
-                    Some((view.key_at(slot).clone(), shown.value?.clone()))
-                })
-                .collect();
-            for (key, value) in brought_back {
-                // No later than it has to be: what a person writes meanwhile is to win.
-                let at = self.greatest(&key).map_or(Timestamp::default(), Timestamp::next);
-                self.put_stamped(edit, key, FieldState::Live(value), at);
-            }
-        }
-        if mutants::on(Mutant::NoHeader) {
-            return;
-        }
-        let fresh = |dot: PackedDot, event: &FieldEvent<V>| event.is_live() && edit.wrote(dot);
-        let events = self.events.read();
-        let written = events.find(&Hashed(RecordKey::Record)).is_some_and(|slot| {
-            let events = events.events_at(slot);
-            events.live().any(|(dot, event)| fresh(dot, event))
-        });
-        if !written {
-            self.put(edit, RecordKey::Record, FieldState::Header);
-        }
-    }
-
-    fn put(&mut self, edit: &mut Edit<'e>, key: RecordKey, state: FieldState<V>) -> Dot {
-        let at = edit.stamp(self.greatest(&key));
-        self.put_stamped(edit, key, state, at)
-    }
-
-    /// The greatest stamp among the events of a key.
-    fn greatest(&self, key: &RecordKey) -> Option<Timestamp> {
-        let events = self.events.read();
-        let slot = events.find(&Hashed(key.clone()))?;
-        events.events_at(slot).live().map(|(_, event)| event.at).max()
-    }
-
-    fn put_stamped(&mut self, edit: &mut Edit<'e>, key: RecordKey, state: FieldState<V>, at: Timestamp) -> Dot {
-        let key = Hashed(key);
-        let events = self.events.read();
-        let found = events.find(&key).map(|slot| events.events_at(slot));
-        let created =
-            !found.is_some_and(|events| has_live(&events)) && matches!(state, FieldState::Header | FieldState::Live(_));
-        self.events.write(edit, key, Some(FieldEvent { at, created, state }))
-    }
-
-    /// Removes a field, if it shows something. A concurrent `set` of it survives, as a conflict.
-    pub fn remove(&mut self, edit: &mut Edit<'e>, field: &str) -> Option<Dot> {
-        let view = self.view(edit);
-        let overruled = view.overruled();
-        let kept = view.shown(view.slot_of(field)?, &overruled, Resolver::Latest)?.value?.clone();
-        if !overruled.0.is_empty() {
-            self.revive(edit, &overruled, field);
-        }
-        let deletion = edit.next_dot();
-        Some(self.put(edit, RecordKey::Field(field.into()), FieldState::Deleted { kept, deletion }))
-    }
-
-    /// Deletes the record, if it shows anything. Returns the deletion's name: its first event.
-    pub fn delete(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
-        let view = self.view(edit);
-        let visible = view.visible().into_iter().map(|(slot, value)| (view.key_at(slot).clone(), value.clone()));
-        let visible: Vec<_> = visible.collect();
-        if visible.is_empty() {
-            return None;
-        }
-        let deletion = edit.next_dot();
-        for (key, value) in visible {
-            self.put(edit, key, FieldState::Deleted { kept: value, deletion });
-        }
-        if !mutants::on(Mutant::NoHeader) {
-            self.put(edit, RecordKey::Record, FieldState::Gone { deletion });
-        }
-        Some(deletion)
-    }
-
-    /// Forgets the values that standing deletions kept. Only the fact of the deletion stays.
-    pub fn erase(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
-        let mut last = None;
-        for (slot, deletion) in self.view(edit).standing_deletions() {
-            let events = self.events.read();
-            if events.events_at(slot).live().any(|(_, event)| event.value().is_some()) {
-                let key = events.key_at(slot).0.clone();
-                last = Some(self.put(edit, key, FieldState::Gone { deletion }));
-            }
-        }
-        last
-    }
-
-    /// Forgets standing deletions altogether: a later update that had not seen them is no conflict.
-    pub fn purge(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
-        let standing = self.view(edit).standing_deletions();
-        standing.into_iter().map(|(slot, _)| self.events.write_at(edit, slot, None)).last()
-    }
-}
-
-reads! { impl[V: Data] Versioned<V> {
-    /// What a field shows: of concurrent values the latest.
-    #[must_use]
-    fn get(view, field: &str) -> Option<&'a V> {
-        view.get_by(field, Resolver::Latest)
-    }
-
-    /// What a field shows: of concurrent values the one that the resolver chooses.
-    #[must_use]
-    fn get_by(view, field: &str, resolver: Resolver<'_>) -> Option<&'a V> {
-        let slot = view.slot_of(field)?;
-        view.shown(slot, &view.overruled(), resolver)?.value
-    }
-
-    /// All concurrent versions of a field, deletions too, in the order of their dots.
-    #[must_use]
-    fn versions(view, field: &str) -> Vec<Version<'a, V>> {
-        let slot = view.slot_of(field);
-        slot.map_or_else(Vec::new, |slot| versions(&view.events.events_at(slot), view.version).collect())
-    }
-
-    /// The fields and what they show, in the order of their dots: the same on all replicas.
-    fn iter(view) -> impl ExactSizeIterator<Item = (&'a str, &'a V)> {
-        view.fields().into_iter()
-    }
-
-    /// The number of fields that show something.
-    #[must_use]
-    fn len(view) -> usize {
-        view.visible().len()
-    }
-
-    /// Whether no field shows anything: nothing was set, or all was deleted.
-    #[must_use]
-    fn is_empty(view) -> bool {
-        view.len() == 0
-    }
-
-    /// The conflicts, in the order of their first dots. Costs O(conflicts).
-    #[must_use]
-    fn conflicts(view) -> Vec<Conflict<'a, RecordKey, V>> {
-        let conflicts = view.events.siblings().filter_map(|slot| view.conflict_at(slot));
-        let mut conflicts: Vec<_> = conflicts.collect();
-        conflicts.sort_by_key(|conflict| conflict.versions[0].dot);
-        conflicts
-    }
-} }
-
-impl<V: Data> VersionedRecord<V> {
+impl<V: Data, P: DeletePolicy> RecordWith<V, P> {
     /// Sets a field, superseding all of its versions.
     pub fn set(&mut self, writer: &mut Writer, field: &str, value: V) -> Dot {
         self.edit(writer, |mut record, edit| record.set(edit, field, value))
@@ -478,12 +142,40 @@ impl<V: Data> VersionedRecord<V> {
         self.set(writer, field, value)
     }
 
-    /// Removes a field, if it shows something. A concurrent `set` of it survives, as a conflict.
+    /// Settles all conflicts as one group, by what a read with this resolver shows. Where a deletion is concurrent with an
+    /// update, the policy says which of both is written; under [`Ask`] it stays open, and so does what the resolver leaves
+    /// open. [`Resolver::KeepAll`] settles nothing. What is written is stamped just after what it supersedes, so that
+    /// what a person writes meanwhile wins.
+    ///
+    /// # Errors
+    /// [`ResolveError`] if the resolver is found not to be a function of the versions. Nothing is written.
+    pub fn resolve_all(
+        &mut self,
+        writer: &mut Writer,
+        resolver: Resolver<'_, V>,
+    ) -> Result<Vec<Settled<RecordKey, V>>, ResolveError> {
+        self.edit(writer, |mut record, edit| record.resolve_all(edit, resolver))
+    }
+
+    /// Where more than `limit` concurrent writes of a field are kept and the last of them is by this writer, writes it
+    /// again, which supersedes the others. All who call this agree on who does it, so it ends. Returns the conflicts
+    /// that this settled. Conflicts with deletions are left as they are.
+    pub fn trim_siblings(&mut self, writer: &mut Writer, limit: usize) -> Vec<Settled<RecordKey, V>> {
+        self.edit(writer, |mut record, edit| record.trim_siblings(edit, limit))
+    }
+
+    /// Settles all conflicts with deletions, as one group, so that the record stays whatever the policy: of each field
+    /// the latest value is written again. Returns what was settled.
+    pub fn restore(&mut self, writer: &mut Writer) -> Vec<Settled<RecordKey, V>> {
+        self.edit(writer, |mut record, edit| record.restore(edit))
+    }
+
+    /// Removes a field, if there is something of it. A concurrent `set` of it survives, as a conflict.
     pub fn remove(&mut self, writer: &mut Writer, field: &str) -> Option<Dot> {
         self.edit(writer, |mut record, edit| record.remove(edit, field))
     }
 
-    /// Deletes the record, if it shows anything. A concurrent update survives, as a conflict.
+    /// Deletes the record, if there is something of it. A concurrent update survives, as a conflict.
     /// Returns the deletion's name: its first event.
     pub fn delete(&mut self, writer: &mut Writer) -> Option<Dot> {
         self.edit(writer, |mut record, edit| record.delete(edit))
@@ -503,7 +195,7 @@ impl<V: Data> VersionedRecord<V> {
     }
 }
 
-impl<V: Data + Debug> ShowKind for Versioned<V> {
+impl<V: Data + Debug, P: DeletePolicy> ShowKind for Versioned<V, P> {
     fn show<'a>(view: View<'a, Self, impl Events<'a, Kind = Self>>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("VersionedRecord ")?;
         f.debug_map().entries(view.fields()).finish()
