@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use dotted::{
-    BoundedCounter, Causal, Claims, DwFlag, EwFlag, GCounter, Ledger, Limits, LwwMap, LwwRegister, MapBody,
+    BoundedCounter, Causal, Claims, DwFlag, EwFlag, GCounter, Grouped, Ledger, Limits, LwwMap, LwwRegister, MapBody,
     MemoryStorage, MvRegister, Operation, OrSet, Persistent, PnCounter, PnCounterBody, RequestId, SetBody, Store,
     Transfer, Value, VersionVector, VersionedRecord, Writer, WriterRecord,
 };
@@ -167,6 +167,16 @@ golden!(claims, Claims<String>, "claims", |value, writers| {
     value.try_merge(&other).expect("it fits");
     value.release(a, &"12A".into(), members[0]);
     value.acknowledge(c, members[2], &members);
+});
+
+golden!(record_with_groups, VersionedRecord<Grouped<String>>, "record_with_groups", |value, writers| {
+    let [a, b, _] = &mut writers;
+    value.set(a, "name", Grouped::One("Ana".into()));
+    value.set_members(a, "address", [("zip", "50000".to_string()), ("city", "Recife".into())]).expect("a group");
+    let mut other = value.clone();
+    value.delete(a);
+    other.set_members(b, "address", [("city", "Olinda".to_string())]).expect("a group");
+    value.try_merge(&other).expect("it fits");
 });
 
 golden!(tuple, Causal<(SetBody<String>, MapBody<u8, bool>, PnCounterBody)>, "tuple", |value, writers| {

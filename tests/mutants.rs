@@ -34,6 +34,8 @@ const EXPECTED: &[(Mutant, &[&str])] = &[
     (Mutant::NoRewriteOfRevived, &["R2"]),
     (Mutant::NoHeader, &["R4"]),
     (Mutant::OverruleAnyDeletion, &["R3"]),
+    (Mutant::HeaderMarkHidesNothing, &["W1"]),
+    (Mutant::NoBurial, &["W2"]),
     (Mutant::OneDotPerGroup, &["G1"]),
     (Mutant::ResetIsRemoval, &["C1"]),
     (Mutant::IgnoreDependencies, &["O1"]),

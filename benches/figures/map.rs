@@ -18,6 +18,7 @@ pub fn measure(report: &mut Report) {
     codec(report);
     everyone_to_everyone(report);
     concurrent(report);
+    conflicts(report);
 }
 
 fn stated(report: &mut Report, what: impl Into<String>, pair: &Pair, unit: &str, floor: &str) {
@@ -71,6 +72,22 @@ fn everyone_to_everyone(report: &mut Report) {
     let sent = |messages: &[Vec<u8>]| messages.iter().map(Vec::len).sum::<usize>() as f64 * (REPLICAS - 1) as f64 / 1e6;
     let note = format!("keys and values alone: {} MB; a stamp per entry", number(sent(&floor)));
     report.stated("… sent", format!("{} MB", number(sent(&deltas))), note);
+}
+
+fn conflicts(report: &mut Report) {
+    const OPEN: usize = 100;
+    let in_conflict = |size: u64| {
+        let (mut here, mut there) = (LwwMap::new(), LwwMap::new());
+        let (mut a, mut b) = (Writer::new(), Writer::new());
+        (0..size).for_each(|key| _ = here.insert(&mut a, key, 1));
+        (0..OPEN as u64).for_each(|key| _ = there.insert(&mut b, key * size / OPEN as u64, 2));
+        here.try_merge(&there).expect("it fits");
+        here
+    };
+    let (large, small) = (in_conflict(1_000_000), in_conflict(1_000));
+    let list = |map: &LwwMap<u64, u64>| nanoseconds(|| assert_eq!(black_box(map).conflicts().len(), OPEN));
+    let pair = side_by_side(101, 1e3, || list(&large), || list(&small));
+    stated(report, "list 100 conflicts in a map of 1 M keys", &pair, "µs", "in a map of 1 k keys");
 }
 
 fn concurrent(report: &mut Report) {

@@ -8,8 +8,8 @@ use crate::codec::FragmentCodec;
 use crate::kernel::EventsMut;
 use crate::{
     BoundedCounterBody, Causal, ClaimsBody, Data, DeletePolicy, DeltaCrdt, DwFlagBody, Edit, Effect, Escrow,
-    EwFlagBody, GCounterBody, LedgerBody, LwwRegisterBody, MapBody, Mut, MvRegisterBody, PnCounterBody, RecordBody,
-    RequestId, Resolver, SetBody, StoreBody, Transfer, Value, Writer,
+    EwFlagBody, GCounterBody, Grouped, LedgerBody, LwwRegisterBody, MapBody, Mut, MvRegisterBody, PnCounterBody,
+    RecordBody, RequestId, Resolver, SetBody, StoreBody, Transfer, Value, Writer,
 };
 
 /// A type that can be written to at random, so that [`Replicas`] of it can be generated.
@@ -268,6 +268,16 @@ tuple!((A, 0), (B, 1), (C, 2), (D, 3));
 fn common<T: Arbitrary>(g: &mut Gen) -> T {
     let seed = one_of(g, [0, 0, 1, 1, 2, 3, 4]);
     T::arbitrary(&mut Gen::from_size_and_seed(4, seed))
+}
+
+/// A value, or a group of a few members.
+impl<V: Data + Arbitrary> Arbitrary for Grouped<V> {
+    fn arbitrary(g: &mut Gen) -> Self {
+        match one_of(g, [None, Some("x"), Some("y")]) {
+            None => Self::One(V::arbitrary(g)),
+            Some(name) => Self::group([(name, V::arbitrary(g)), ("z", V::arbitrary(g))]),
+        }
+    }
 }
 
 /// One of the rules that need nothing else.

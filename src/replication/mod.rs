@@ -54,6 +54,7 @@
 mod budget;
 mod config;
 mod confirmations;
+mod conflict_log;
 mod error;
 mod event;
 mod membership;
@@ -75,6 +76,7 @@ mod watches;
 
 pub use config::{Bounds, Config, Timing};
 pub use confirmations::{Level, Ticket};
+pub use conflict_log::{ConflictId, ConflictLog, LogConfig, LogEntry, LogKeys, LogPlace, LogVersion};
 pub use error::{JoinError, ReplicaError, TooManyTickets};
 pub use event::{Event, Refusal};
 pub use peer_id::PeerId;

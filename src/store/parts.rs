@@ -11,7 +11,7 @@ use super::store::{
 use super::value::Value;
 use crate::causality::{Dot, ReplicaId, Writer};
 use crate::kernel::{Edit, Mut, Part};
-use crate::types::{DeletePolicy, EscrowError, Overflow, RecordKey, ResolveError, Resolver, Settled};
+use crate::types::{DeletePolicy, EscrowError, GroupError, Overflow, RecordKey, ResolveError, Resolver, Settled};
 
 impl<S: NamedKind> Part<'_, S, Name<'_, S>> {
     /// Writes a group to this value: all of it becomes visible together everywhere.
@@ -259,6 +259,20 @@ impl<P: DeletePolicy> RecordPart<'_, '_, P> {
                 record.set(edit, field, value.into());
             }
         });
+    }
+
+    /// Sets members of a group, a field whose value is a map, and keeps the others, as one event.
+    ///
+    /// # Errors
+    /// [`GroupError`] if the group is in conflict, is no map, or would be nested too deep. Nothing is written.
+    pub fn set_members<'m, V: Into<Value>>(
+        &mut self,
+        writer: &mut Writer,
+        field: &str,
+        members: impl IntoIterator<Item = (&'m str, V)>,
+    ) -> Result<Dot, GroupError> {
+        let members = members.into_iter().map(|(name, value)| (name, value.into()));
+        self.edit(writer, |mut record, edit| record.set_members(edit, field, members))
     }
 
     /// Settles the conflict of a field: supersedes all of its versions. The same as `set`.

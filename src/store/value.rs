@@ -9,6 +9,8 @@ use core::ops::Deref;
 
 use hashbrown::Equivalent;
 
+use crate::types::{Group, GroupError};
+
 /// What a store keeps: data of any shape, compared by what it is.
 ///
 /// Cloning is cheap: texts, bytes, lists and maps are shared. An integer is never equal to a float.
@@ -171,6 +173,24 @@ impl Deref for Map {
 
     fn deref(&self) -> &Self::Target {
         &self.0.content
+    }
+}
+
+/// A map is a group of its entries.
+impl Group for Value {
+    type Member = Self;
+
+    fn member(&self, name: &str) -> Option<&Self> {
+        self.as_map()?.get(name)
+    }
+
+    fn with(group: Option<&Self>, members: impl IntoIterator<Item = (Arc<str>, Self)>) -> Result<Self, GroupError> {
+        let mut all = match group {
+            None => BTreeMap::new(),
+            Some(group) => group.as_map().ok_or(GroupError::NotAGroup)?.clone(),
+        };
+        all.extend(members);
+        Self::map(all).map_err(|TooDeep| GroupError::TooDeep)
     }
 }
 

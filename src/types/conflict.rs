@@ -226,3 +226,117 @@ where
     settled.retain(|settled| differ(settled.conflict.versions.iter().filter_map(|version| version.value.as_ref())));
     settled
 }
+
+#[cfg(test)]
+mod tests {
+    use core::cell::Cell;
+    use core::hash::Hash;
+
+    use hashbrown::Equivalent;
+
+    use super::*;
+    use crate::causality::Writer;
+    use crate::kernel::{Hashed, View};
+    use crate::{Crdt, LwwMap, VersionedRecord};
+
+    /// Events that count which slots are visited.
+    struct Counted<'c, E>(E, &'c Cell<usize>);
+
+    impl<E: Copy> Clone for Counted<'_, E> {
+        fn clone(&self) -> Self {
+            *self
+        }
+    }
+
+    impl<E: Copy> Copy for Counted<'_, E> {}
+
+    impl<E> Counted<'_, E> {
+        fn count<T>(&self, found: T) -> T {
+            self.1.set(self.1.get() + 1);
+            found
+        }
+    }
+
+    impl<'a, E: Events<'a>> Events<'a> for Counted<'_, E> {
+        type Kind = E::Kind;
+
+        fn find(self, key: &<E::Kind as Kind>::Key) -> Option<u32> {
+            self.0.find(key)
+        }
+
+        fn find_like<T, Q>(self, key: &Q) -> Option<u32>
+        where
+            E::Kind: Kind<Key = Hashed<T>>,
+            T: Data + Hash,
+            Q: Hash + Equivalent<T> + ?Sized,
+        {
+            self.0.find_like(key)
+        }
+
+        fn key_at(self, slot: u32) -> &'a <E::Kind as Kind>::Key {
+            self.0.key_at(slot)
+        }
+
+        fn events_at(self, slot: u32) -> EventsOf<'a, <E::Kind as Kind>::Value> {
+            self.count(self.0.events_at(slot))
+        }
+
+        fn is_live(self, slot: u32) -> bool {
+            self.count(self.0.is_live(slot))
+        }
+
+        fn slots(self) -> impl Iterator<Item = u32> {
+            self.0.slots().map(move |slot| self.count(slot))
+        }
+
+        fn siblings(self) -> impl Iterator<Item = u32> {
+            self.0.siblings().map(move |slot| self.count(slot))
+        }
+
+        fn live_keys(self) -> usize {
+            self.0.live_keys()
+        }
+
+        fn slots_by_dot(self, version: &VersionVector) -> Vec<u32> {
+            let slots = self.0.slots_by_dot(version);
+            slots.into_iter().map(|slot| self.count(slot)).collect()
+        }
+    }
+
+    /// With `keys` keys, of which all but three were in conflict before.
+    fn visits_of_a_map(keys: u32) -> usize {
+        let (mut a, mut b) = (Writer::from_seed(1), Writer::from_seed(2));
+        let (mut here, mut there) = (LwwMap::new(), LwwMap::new());
+        (0..keys).for_each(|key| _ = here.insert(&mut a, key, 1));
+        (0..keys).for_each(|key| _ = there.insert(&mut b, key, 2));
+        here.merge(&there);
+        assert_eq!(here.conflicts().len(), keys as usize);
+        (3..keys).for_each(|key| _ = here.resolve(&mut a, key, 3));
+        let visits = Cell::new(0);
+        let conflicts = write_conflicts(Counted(&here.body, &visits), here.version());
+        assert_eq!(conflicts.len(), 3);
+        visits.get()
+    }
+
+    fn visits_of_a_record(fields: u32) -> usize {
+        let mut a = Writer::from_seed(1);
+        let mut here: VersionedRecord<u32> = VersionedRecord::new();
+        (0..fields).for_each(|field| _ = here.set(&mut a, &alloc::format!("{field}"), 1));
+        let mut there = here.clone();
+        (0..3).for_each(|field| _ = here.set(&mut a, &alloc::format!("{field}"), 2));
+        let mut b = Writer::from_seed(2);
+        (0..3).for_each(|field| _ = there.set(&mut b, &alloc::format!("{field}"), 3));
+        here.merge(&there);
+        let visits = Cell::new(0);
+        let conflicts = View::new(Counted(&here.body, &visits), here.version()).conflicts().len();
+        assert_eq!(conflicts, 3);
+        visits.get()
+    }
+
+    #[test]
+    fn conflicts_are_found_without_visiting_other_keys() {
+        assert_eq!(visits_of_a_map(10), visits_of_a_map(5_000));
+        assert!(visits_of_a_map(5_000) <= 6);
+        assert_eq!(visits_of_a_record(10), visits_of_a_record(2_000));
+    }
+}

@@ -37,8 +37,8 @@ pub use pn_counter::{Counting, PnCounter, PnCounterBody, PnCounterMut};
 pub use resolver::{ResolveError, Resolved, Resolver};
 pub use stamped::Stamped;
 pub use versioned_record::{
-    Ask, DeletePolicy, DeleteWins, Deletes, RecordBody, RecordKey, RecordMut, RecordWith, UpdateWins, Versioned,
-    VersionedRecord,
+    Ask, DeletePolicy, DeleteWins, Deletes, Group, GroupError, Grouped, RecordBody, RecordKey, RecordMut, RecordWith,
+    UpdateWins, Versioned, VersionedRecord,
 };
 pub(crate) use versioned_record::{Choice as RecordChoice, FieldEvent};
 

@@ -10,6 +10,7 @@ use crate::kernel::{Causal, Data, DotStore, Events, Hashed, Kind, ShowKind, View
 
 mod edit;
 mod event;
+mod group;
 mod policy;
 mod view;
 
@@ -18,6 +19,7 @@ pub use edit::RecordMut;
 pub(crate) use event::FieldEvent;
 use event::FieldState;
 pub use event::RecordKey;
+pub use group::{Group, GroupError, Grouped};
 pub use policy::{Ask, DeletePolicy, DeleteWins, Deletes, UpdateWins};
 
 /// A record of named fields, which merges by field and shows every conflict.
@@ -64,6 +66,8 @@ pub use policy::{Ask, DeletePolicy, DeleteWins, Deletes, UpdateWins};
 /// ```
 ///
 /// That is the policy of [`UpdateWins`]; [`RecordWith`] takes another one.
+///
+/// Fields that change as a unit are the members of a [`Group`], which is one field.
 ///
 /// Reading a field costs O(its versions + conflicts of the record), writing one O(fields) besides while a
 /// deletion is in conflict; `delete` and `iter` cost O(fields), `conflicts` O(conflicts).

@@ -3,8 +3,9 @@
 //! `d=S>k` of the notation is `S.delta_since(k)`, `gc` is `collect()`, `∅` the empty version.
 
 use dotted::{
-    ApplyError, Causal, CausalInbox, ConflictKind, Crdt, GCounter, Limits, LwwRegister, MapBody, OrSet, PnCounter,
-    PnCounterBody, ReplicaId, SetBody, Timestamp, VersionVector, VersionedRecord, Writer,
+    ApplyError, Ask, Causal, CausalInbox, ConflictKind, Crdt, DeletePolicy, DeleteWins, GCounter, Limits, LwwRegister,
+    MapBody, OrSet, PnCounter, PnCounterBody, RecordWith, ReplicaId, Resolved, Resolver, SetBody, Timestamp,
+    VersionVector, VersionedRecord, Writer,
 };
 
 use super::world::name;
@@ -39,6 +40,11 @@ pub const ALL: &[(&str, Schedule)] = &[
     ("R7", r7_created_does_not_depend_on_collection),
     ("P1", p1_a_purge_is_an_event),
     ("R8", r8_one_who_saw_only_the_deletion_revives_only_what_he_writes),
+    ("W1", w1_where_deletions_win_what_they_had_not_seen_is_hidden),
+    ("W2", w2_where_deletions_win_the_next_write_brings_nothing_back),
+    ("W3", w3_where_deletions_win_a_record_that_was_made_anew_shows),
+    ("W4", w4_where_removals_win_the_other_fields_stay),
+    ("Q1", q1_what_is_undecided_shows_nothing_until_it_is_decided),
     ("C1", c1_a_reset_takes_what_it_saw),
     ("C2", c2_concurrent_resets_count_once),
     ("C3", c3_clones_count_apart),
@@ -436,6 +442,104 @@ fn r8_one_who_saw_only_the_deletion_revives_only_what_he_writes() -> Check {
     third.set(&mut c, "f", 7);
     let record = merged(&merged(&here, &there)?, &third)?;
     expect("g stays deleted", record.get("g"), None)
+}
+
+/// What the fields show, of a record with any policy.
+fn shown<P: DeletePolicy>(record: &RecordWith<u8, P>) -> String {
+    let mut fields: Vec<String> = record.iter().map(|(field, value)| format!("{field}{value}")).collect();
+    fields.sort_unstable();
+    fields.concat()
+}
+
+/// Both ways, which must read alike.
+fn joined<P: DeletePolicy>(a: &RecordWith<u8, P>, b: &RecordWith<u8, P>) -> Result<RecordWith<u8, P>, String> {
+    let (mut left, mut right) = (a.clone(), b.clone());
+    left.merge(b);
+    right.merge(a);
+    expect("the other way round", shown(&right), shown(&left))?;
+    expect("its conflicts", right.conflicts() == left.conflicts(), true)?;
+    Ok(left)
+}
+
+/// A record {f: 1, h: 2} that a deletes, while b does something else.
+fn deleted_while<P: DeletePolicy>(
+    other: impl FnOnce(&mut RecordWith<u8, P>, &mut Writer),
+) -> Result<(RecordWith<u8, P>, RecordWith<u8, P>), String> {
+    let (mut a, mut b) = (writer(1), writer(2));
+    let mut here: RecordWith<u8, P> = RecordWith::new();
+    here.set(&mut a, "f", 1);
+    here.set(&mut a, "h", 2);
+    let mut there = here.clone();
+    here.delete(&mut a);
+    other(&mut there, &mut b);
+    Ok((joined(&here, &there)?, here))
+}
+
+fn w1_where_deletions_win_what_they_had_not_seen_is_hidden() -> Check {
+    for field in ["f", "g"] {
+        let (record, _) = deleted_while::<DeleteWins>(|there, b| _ = there.set(b, field, 9))?;
+        expect("the record", shown(&record), String::new())?;
+        expect("the conflicts", record.conflicts().len(), 1)?;
+        let mut kept = record.clone();
+        expect("settled", kept.restore(&mut writer(3)).len(), 1)?;
+        expect("restored", shown(&kept), if field == "f" { "f9h2" } else { "f1g9h2" }.into())?;
+        expect("restored for good", kept.conflicts().len(), 0)?;
+    }
+    Ok(())
+}
+
+fn w2_where_deletions_win_the_next_write_brings_nothing_back() -> Check {
+    let (mut record, _) = deleted_while::<DeleteWins>(|there, b| _ = there.set(b, "g", 9))?;
+    record.set(&mut writer(3), "f", 5);
+    expect("made anew", shown(&record), "f5".into())?;
+    expect("nothing is open", record.conflicts().len(), 0)?;
+    let (mut record, _) = deleted_while::<DeleteWins>(|there, b| _ = there.set(b, "f", 9))?;
+    record.set(&mut writer(3), "g", 5);
+    expect("made anew", shown(&record), "g5".into())?;
+    expect("f is still open", record.conflicts().len(), 1)
+}
+
+fn w3_where_deletions_win_a_record_that_was_made_anew_shows() -> Check {
+    let (record, deleted) = deleted_while::<DeleteWins>(|there, b| _ = there.set(b, "f", 9))?;
+    let mut third = deleted;
+    third.set(&mut writer(3), "g", 7);
+    expect("by one who saw the deletion alone", shown(&joined(&record, &third)?), "g7".into())
+}
+
+fn w4_where_removals_win_the_other_fields_stay() -> Check {
+    let (mut a, mut b) = (writer(1), writer(2));
+    let mut here: RecordWith<u8, DeleteWins> = RecordWith::new();
+    here.set(&mut a, "f", 1);
+    here.set(&mut a, "h", 2);
+    let mut there = here.clone();
+    here.remove(&mut a, "f");
+    there.set(&mut b, "f", 9);
+    let mut record = joined(&here, &there)?;
+    expect("the removal wins", shown(&record), "h2".into())?;
+    let settled = record.resolve_all(&mut a, Resolver::Latest).map_err(|error| error.to_string())?;
+    expect("settled as a deletion", settled.iter().map(|settled| settled.by.deleted).collect(), vec![true])?;
+    expect("as it was read", (shown(&record), record.conflicts().len()), ("h2".into(), 0))
+}
+
+fn q1_what_is_undecided_shows_nothing_until_it_is_decided() -> Check {
+    let undecided = |record: &RecordWith<u8, Ask>, field| {
+        matches!(record.get_by(field, Resolver::Latest), Ok(Resolved::Conflict(_)))
+    };
+    for field in ["f", "g"] {
+        let (record, _) = deleted_while::<Ask>(|there, b| _ = there.set(b, field, 9))?;
+        expect("the record", shown(&record), String::new())?;
+        expect("undecided", undecided(&record, field) && undecided(&record, "h"), true)?;
+        let mut open = record.clone();
+        let settled = open.resolve_all(&mut writer(3), Resolver::Latest).map_err(|error| error.to_string())?;
+        expect("no resolver decides", (settled.len(), open.conflicts().len()), (0, 1))?;
+        let (mut kept, mut deleted) = (record.clone(), record);
+        kept.resolve(&mut writer(3), field, 5);
+        expect("kept", shown(&kept), if field == "f" { "f5h2" } else { "f1g5h2" }.into())?;
+        deleted.delete(&mut writer(3));
+        expect("deleted", (shown(&deleted), deleted.conflicts().len()), (String::new(), 0))?;
+        expect("no question is left", undecided(&kept, "h") || undecided(&deleted, "h"), false)?;
+    }
+    Ok(())
 }
 
 fn c1_a_reset_takes_what_it_saw() -> Check {

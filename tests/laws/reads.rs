@@ -12,6 +12,8 @@ fn equal_versions_read_alike() {
     every_step_reads_alike::<OrSet<u8>>();
     every_step_reads_alike::<LwwMap<u8, u16>>();
     every_step_reads_alike::<VersionedRecord<u8>>();
+    every_step_reads_alike::<RecordWith<u8, DeleteWins>>();
+    every_step_reads_alike::<RecordWith<u8, Ask>>();
     every_step_reads_alike::<Causal<(SetBody<u8>, PnCounterBody, MapBody<u8, u16>)>>();
 }
 
@@ -19,7 +21,9 @@ fn equal_versions_read_alike() {
 fn equal_versions_have_equal_conflicts() {
     check(|one: &LwwMap<u8, u16>, other| one.conflicts() == other.conflicts());
     check(|one: &LwwRegister<u8>, other| one.conflict() == other.conflict());
+    check(|one: &MvRegister<u8>, other| one.conflict() == other.conflict());
     check(|one: &VersionedRecord<u8>, other| one.conflicts() == other.conflicts());
+    check(|one: &Store, other| one.conflicts() == other.conflicts());
 }
 
 pub fn every_step_reads_alike<C: Generate + Debug>() {
