@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use uuid::Uuid;
+use xxhash_rust::xxh64::xxh64;
 
 use super::{PeerId, Refusal};
 use crate::causality::{MAX_COUNTER, ReplicaId, VersionVector};
@@ -175,19 +176,37 @@ impl Have {
 }
 
 impl Part {
+    /// Whether this is the whole delta, which says all of the rest itself.
+    fn is_whole(&self) -> bool {
+        self.size == self.total && self.last
+    }
+
     fn put(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.id.to_le_bytes());
-        put_varint(out, self.total as u64);
+        if self.is_whole() {
+            put_varint(out, 0);
+            out.extend_from_slice(&self.bytes);
+            return;
+        }
         put_varint(out, self.size as u64);
+        put_varint(out, self.total as u64);
+        out.extend_from_slice(&self.id.to_le_bytes());
         put_varint(out, u64::from(self.index));
         out.push(u8::from(self.last));
         out.extend_from_slice(&self.bytes);
     }
 
     fn take(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let id = take_u64(reader)?;
-        let total = usize::try_from(reader.varint()?).map_err(|_| DecodeError::TooLarge("bytes"))?;
         let size = usize::try_from(reader.varint()?).map_err(|_| DecodeError::TooLarge("bytes"))?;
+        if size == 0 {
+            let bytes = reader.take(reader.rest.len())?.to_vec();
+            if bytes.is_empty() {
+                return Err(DecodeError::Malformed("no such part"));
+            }
+            let (id, total) = (xxh64(&bytes, 0), bytes.len());
+            return Ok(Self { id, total, size: total, index: 0, last: true, bytes });
+        }
+        let total = usize::try_from(reader.varint()?).map_err(|_| DecodeError::TooLarge("bytes"))?;
+        let id = take_u64(reader)?;
         let index = u32::try_from(reader.varint()?).map_err(|_| DecodeError::Malformed("no such part"))?;
         let last = take_flag(reader)?;
         let bytes = reader.take(reader.rest.len())?.to_vec();
@@ -197,7 +216,8 @@ impl Part {
         if bytes.len() != size.min(total - size * index as usize) {
             return Err(DecodeError::Malformed("a part of another length"));
         }
-        Ok(Self { id, total, size, index, last, bytes })
+        let part = Self { id, total, size, index, last, bytes };
+        if part.is_whole() { Err(DecodeError::Malformed("a whole delta as a part")) } else { Ok(part) }
     }
 }
 
@@ -331,7 +351,14 @@ mod tests {
                 watches: alloc::vec![(peer(1), branch(4), 9), (peer(1), branch(5), 8), (peer(2), branch(4), 7)],
                 seen: alloc::vec![(branch(4), peer(1), 9), (branch(4), peer(2), 8), (branch(5), peer(1), 7)],
             }),
-            Message::Part(Part { id: 5, total: 3, size: 3, index: 0, last: true, bytes: alloc::vec![1, 2, 3] }),
+            Message::Part(Part {
+                id: xxh64(&[1, 2, 3], 0),
+                total: 3,
+                size: 3,
+                index: 0,
+                last: true,
+                bytes: alloc::vec![1, 2, 3]
+            }),
             Message::Part(Part { id: 5, total: 2003, size: 1000, index: 2, last: false, bytes: alloc::vec![1, 2, 3] }),
             Message::Nack(nack(Why::Parts, alloc::vec![0..1, 3..9])),
             Message::Nack(nack(Why::Gap, Vec::new())),
@@ -355,7 +382,7 @@ mod tests {
                     assert!(Message::decode(&other, &limits).is_err());
                     // The same with the checksum made right.
                     let end = other.len() - 4;
-                    let checksum = (xxhash_rust::xxh64::xxh64(&other[..end], 0) as u32).to_le_bytes();
+                    let checksum = (xxh64(&other[..end], 0) as u32).to_le_bytes();
                     other[end..].copy_from_slice(&checksum);
                     if let Ok((store, read)) = Message::decode(&other, &limits) {
                         assert_eq!(read.encode(store), other, "one form");
