@@ -46,6 +46,8 @@
 //! * Nothing grows without a limit: see [`Bounds`].
 //! * With durable storage nothing leaves before it is durable.
 //!
+//! Beside a replica whose value has bounded counters stands a [`Rebalancer`], with two messages of its own.
+//!
 //! How fast a change spreads depends on the topology. Here 50 replicas are connected by a network that loses nothing;
 //! changes are gathered for 20 ms, and rounds of gossip are 1 s apart. `cargo bench --bench figures -- plot` draws it.
 //!
