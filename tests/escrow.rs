@@ -319,6 +319,13 @@ fn nobody_gives_to_himself_in_the_name_of_another() -> Outcome {
         });
         assert!(error.expect_err("it is forged").contains("cannot have issued"));
     }
+    // Nothing is ever taken out of the books.
+    for at in 0..3 {
+        let error = with_row(&here, |json| {
+            json["events"][at].as_object_mut().expect("a row").remove("value").expect("it has one");
+        });
+        assert!(error.expect_err("it is forged").contains("cannot have issued"));
+    }
     // As bytes: whatever is read is no gift of Tokyo to itself.
     let mut read = 0;
     for bytes in forged(&here.encode()) {

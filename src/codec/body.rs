@@ -269,9 +269,13 @@ impl<'h, S: Kind> Builder<'h, S> {
         if known != (effect == Effect::Known) {
             return Err(DecodeError::Malformed("an event within the base has a value, or one beyond it has none"));
         }
-        if let Effect::Live(value) = &effect
-            && !S::admits(dot.slot(), &self.keys.keys()[key as usize], value)
-        {
+        let key_of = &self.keys.keys()[key as usize];
+        let admitted = match &effect {
+            Effect::Live(value) => S::admits(dot.slot(), key_of, Some(value)),
+            Effect::Removed => S::admits(dot.slot(), key_of, None),
+            Effect::Known => true,
+        };
+        if !admitted {
             return Err(DecodeError::Malformed("an event that its writer cannot have issued"));
         }
         self.new[key as usize] |= !known;

@@ -94,10 +94,10 @@ pub trait Kind: Sized + 'static {
         Self::Value::deserialize(deserializer)
     }
 
-    /// Whether an event of this writer (its slot) can have this key and value. What no writer of
-    /// this type would issue is refused before anything is changed.
+    /// Whether an event of this writer (its slot) can have this key and value; without a value it is a
+    /// removal. What no writer of this type would issue is refused before anything is changed.
     #[doc(hidden)]
-    fn admits(_writer: u32, _key: &Self::Key, _value: &Self::Value) -> bool {
+    fn admits(_writer: u32, _key: &Self::Key, _value: Option<&Self::Value>) -> bool {
         true
     }
 

@@ -45,10 +45,10 @@ impl Kind for ByName {
     const TAG: u8 = tag::STORE;
     const NAME: &'static str = "Store";
 
-    fn admits(writer: u32, key: &StoreKey, event: &StoreEvent) -> bool {
-        fn admits<S: NamedKind>(writer: u32, key: &InnerKey, event: &StoreEvent) -> bool {
-            let (key, value) = (S::key(key), S::value(event));
-            key.zip(value).is_some_and(|(key, value)| S::admits(writer, key, value))
+    fn admits(writer: u32, key: &StoreKey, event: Option<&StoreEvent>) -> bool {
+        fn admits<S: NamedKind>(writer: u32, key: &InnerKey, event: Option<&StoreEvent>) -> bool {
+            let value = event.and_then(S::value);
+            value.is_some() == event.is_some() && S::key(key).is_some_and(|key| S::admits(writer, key, value))
         }
         match key.kind() {
             ValueKind::Counter => admits::<Counting>(writer, &key.inner, event),

@@ -186,12 +186,14 @@ impl Kind for Escrow {
     const TAG: u8 = tag::BOUNDED_COUNTER;
     const NAME: &'static str = "BoundedCounter";
 
-    /// An entry is written by its owner. Only one who took a new id writes to another's: what it knew of its old one.
+    /// An entry is written by its owner, and never removed. Only one who took a new id writes to another's: what it knew of its old one.
     /// As it has just taken that id, nothing was handed over to it yet; so nobody gives to himself in the name of
     /// another one.
-    fn admits(writer: u32, key: &WriterPair, entry: &Entry) -> bool {
-        let counted = matches!(entry.0, Sum::Counted { .. });
-        counted == (key.from == key.to) && (writer == key.from || writer != key.to)
+    fn admits(writer: u32, key: &WriterPair, entry: Option<&Entry>) -> bool {
+        entry.is_some_and(|entry| {
+            let counted = matches!(entry.0, Sum::Counted { .. });
+            counted == (key.from == key.to) && (writer == key.from || writer != key.to)
+        })
     }
 
     fn divide(all: &[&Entry], shared: &[&Entry]) -> Option<(Entry, Entry)> {

@@ -110,10 +110,10 @@ impl Kind for Counting {
     const TAG: u8 = tag::PN_COUNTER;
     const NAME: &'static str = "PnCounter";
 
-    fn admits(_: u32, _: &WriterKey, count: &Count) -> bool {
-        match count.0 {
-            Change::Total { total, base } => base.is_within(total),
-            Change::Reset { .. } => true,
+    fn admits(_: u32, _: &WriterKey, count: Option<&Count>) -> bool {
+        match count {
+            Some(Count(Change::Total { total, base })) => base.is_within(*total),
+            Some(Count(Change::Reset { .. })) | None => true,
         }
     }
 

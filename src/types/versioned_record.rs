@@ -110,11 +110,11 @@ impl<V: Data, P: DeletePolicy> Kind for Versioned<V, P> {
     const TAG: u8 = tag::VERSIONED_RECORD;
     const NAME: &'static str = "VersionedRecord";
 
-    fn admits(_: u32, key: &Self::Key, event: &FieldEvent<V>) -> bool {
-        match event.state {
-            FieldState::Header => key.0 == RecordKey::Record,
-            FieldState::Live(_) | FieldState::Deleted { .. } => key.0 != RecordKey::Record,
-            FieldState::Gone { .. } => true,
+    fn admits(_: u32, key: &Self::Key, event: Option<&FieldEvent<V>>) -> bool {
+        match event.map(|event| &event.state) {
+            Some(FieldState::Header) => key.0 == RecordKey::Record,
+            Some(FieldState::Live(_) | FieldState::Deleted { .. }) => key.0 != RecordKey::Record,
+            Some(FieldState::Gone { .. }) | None => true,
         }
     }
 
