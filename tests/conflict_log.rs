@@ -1,6 +1,6 @@
 //! The log of conflicts: merged like a set although it is bounded, and fed by what changed.
 
-use dotted::replication::{ConflictId, ConflictLog, LogConfig, LogKeys, LogPlace};
+use dotted::replication::{Config, ConflictId, ConflictLog, LogConfig, LogKeys, LogPlace, PeerId, Replica};
 use dotted::{ConflictKind, Crdt, DeltaCrdt, Named, Origin, Store, StoreKey, ValueKind, Watched, Writer};
 
 /// Conflicts about eight prices and one record.
@@ -85,6 +85,47 @@ fn what_changed_is_noted_and_nothing_else() {
     assert_eq!(log.note_batch(here.store(), &batch, 3), 0, "once");
     assert_eq!(log.iter().map(|entry| entry.noted).collect::<Vec<_>>(), [2]);
     assert_eq!(log.note_all(here.store(), 4), 9, "and all that were there before");
+}
+
+/// As an application does it: what a message brought is noted before the next one.
+#[test]
+fn replicas_note_the_same_conflicts() {
+    let peers = [PeerId::from_seed(1), PeerId::from_seed(2)];
+    let id = "6f1c1f7a-5b0c-4c60-9b0e-2b8f4a3f9d11".parse().expect("an id");
+    let mut replicas = [0, 1].map(|at| {
+        let config = Config::new(peers[at], id, at as u64);
+        let mut replica = Replica::new(Watched::default(), Writer::from_seed(at as u64 + 1), config);
+        replica.join(peers[1 - at]).expect("there is room");
+        replica
+    });
+    let mut logs = [1, 2].map(|_| ConflictLog::default());
+    for (at, replica) in replicas.iter_mut().enumerate() {
+        let write = |value: &mut Watched, writer: &mut Writer| {
+            value.edit(writer, |mut store, edit| {
+                store.register("owner").set(edit, (at as i64).into());
+                store.set("cart").insert(edit, 1.into());
+            });
+        };
+        replica.update(write).expect("nobody else writes under this id");
+    }
+    for now in (0..2_000).step_by(10) {
+        for at in 0..2 {
+            replicas[at].tick(now);
+            while let Some(message) = replicas[at].poll_transmit() {
+                let other = &mut replicas[1 - at];
+                other.handle(peers[at], &message.bytes, now).expect("it is sound");
+                let log = &mut logs[1 - at];
+                let note = |value: &mut Watched, _: &mut Writer| {
+                    while let Some(batch) = value.poll_changes() {
+                        log.note_batch(value.store(), &batch, now);
+                    }
+                };
+                other.update(note).expect("nobody else writes under this id");
+            }
+        }
+    }
+    let names = |log: &ConflictLog| log.iter().map(|entry| entry.id).collect::<Vec<_>>();
+    assert_eq!((logs[0].len(), names(&logs[0])), (1, names(&logs[1])));
 }
 
 #[test]

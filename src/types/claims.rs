@@ -106,6 +106,11 @@ impl<R: Data + Hash> Kind for Claiming<R> {
     type Value = Statement;
     const TAG: u8 = tag::CLAIMS;
     const NAME: &'static str = "Claims";
+
+    /// What was said is never removed.
+    fn admits(_: u32, _: &Self::Key, said: Option<&Statement>) -> bool {
+        said.is_some()
+    }
 }
 
 /// Whose a resource is.

@@ -230,10 +230,11 @@ impl<E: Effect> Kind for Recording<E> {
     const TAG: u8 = tag::LEDGER;
     const NAME: &'static str = "Ledger";
 
-    fn admits(_: u32, key: &Self::Key, event: &LedgerEvent<E>) -> bool {
-        match (key.0, &event.what) {
-            (LedgerKey::Request(_), Recordings::One(_)) => true,
-            (LedgerKey::Block(_, number), Recordings::Folded { fingerprints, .. }) => {
+    /// Blocks are never removed.
+    fn admits(_: u32, key: &Self::Key, event: Option<&LedgerEvent<E>>) -> bool {
+        match (key.0, event.map(|event| &event.what)) {
+            (LedgerKey::Request(_), None | Some(Recordings::One(_))) => true,
+            (LedgerKey::Block(_, number), Some(Recordings::Folded { fingerprints, .. })) => {
                 number <= u64::MAX / BLOCK && fingerprints.len() as u64 == BLOCK
             }
             _ => false,

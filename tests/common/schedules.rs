@@ -464,7 +464,7 @@ fn joined<P: DeletePolicy>(a: &RecordWith<u8, P>, b: &RecordWith<u8, P>) -> Resu
 /// A record {f: 1, h: 2} that a deletes, while b does something else.
 fn deleted_while<P: DeletePolicy>(
     other: impl FnOnce(&mut RecordWith<u8, P>, &mut Writer),
-) -> Result<(RecordWith<u8, P>, RecordWith<u8, P>), String> {
+) -> Result<[RecordWith<u8, P>; 2], String> {
     let (mut a, mut b) = (writer(1), writer(2));
     let mut here: RecordWith<u8, P> = RecordWith::new();
     here.set(&mut a, "f", 1);
@@ -472,12 +472,12 @@ fn deleted_while<P: DeletePolicy>(
     let mut there = here.clone();
     here.delete(&mut a);
     other(&mut there, &mut b);
-    Ok((joined(&here, &there)?, here))
+    Ok([joined(&here, &there)?, here])
 }
 
 fn w1_where_deletions_win_what_they_had_not_seen_is_hidden() -> Check {
     for field in ["f", "g"] {
-        let (record, _) = deleted_while::<DeleteWins>(|there, b| _ = there.set(b, field, 9))?;
+        let [record, _] = deleted_while::<DeleteWins>(|there, b| _ = there.set(b, field, 9))?;
         expect("the record", shown(&record), String::new())?;
         expect("the conflicts", record.conflicts().len(), 1)?;
         let mut kept = record.clone();
@@ -489,18 +489,18 @@ fn w1_where_deletions_win_what_they_had_not_seen_is_hidden() -> Check {
 }
 
 fn w2_where_deletions_win_the_next_write_brings_nothing_back() -> Check {
-    let (mut record, _) = deleted_while::<DeleteWins>(|there, b| _ = there.set(b, "g", 9))?;
+    let [mut record, _] = deleted_while::<DeleteWins>(|there, b| _ = there.set(b, "g", 9))?;
     record.set(&mut writer(3), "f", 5);
     expect("made anew", shown(&record), "f5".into())?;
     expect("nothing is open", record.conflicts().len(), 0)?;
-    let (mut record, _) = deleted_while::<DeleteWins>(|there, b| _ = there.set(b, "f", 9))?;
+    let [mut record, _] = deleted_while::<DeleteWins>(|there, b| _ = there.set(b, "f", 9))?;
     record.set(&mut writer(3), "g", 5);
     expect("made anew", shown(&record), "g5".into())?;
     expect("f is still open", record.conflicts().len(), 1)
 }
 
 fn w3_where_deletions_win_a_record_that_was_made_anew_shows() -> Check {
-    let (record, deleted) = deleted_while::<DeleteWins>(|there, b| _ = there.set(b, "f", 9))?;
+    let [record, deleted] = deleted_while::<DeleteWins>(|there, b| _ = there.set(b, "f", 9))?;
     let mut third = deleted;
     third.set(&mut writer(3), "g", 7);
     expect("by one who saw the deletion alone", shown(&joined(&record, &third)?), "g7".into())
@@ -526,7 +526,7 @@ fn q1_what_is_undecided_shows_nothing_until_it_is_decided() -> Check {
         matches!(record.get_by(field, Resolver::Latest), Ok(Resolved::Conflict(_)))
     };
     for field in ["f", "g"] {
-        let (record, _) = deleted_while::<Ask>(|there, b| _ = there.set(b, field, 9))?;
+        let [record, _] = deleted_while::<Ask>(|there, b| _ = there.set(b, field, 9))?;
         expect("the record", shown(&record), String::new())?;
         expect("undecided", undecided(&record, field) && undecided(&record, "h"), true)?;
         let mut open = record.clone();
