@@ -41,28 +41,34 @@ pub use self::escrows::Escrows;
 /// let (a, b) = (PeerId::from_seed(1), PeerId::from_seed(2));
 /// let store = "6f1c1f7a-5b0c-4c60-9b0e-2b8f4a3f9d11".parse()?;
 /// let replica = |me, seed| Replica::<BoundedCounter>::new(BoundedCounter::new(), Writer::new(), Config::new(me, store, seed));
-/// let mut here = (replica(a, 7), Rebalancer::new(11, Rebalancing::default()));
-/// let mut there = (replica(b, 8), Rebalancer::new(12, Rebalancing::default()));
-/// here.0.join(b)?;
-/// there.0.join(a)?;
-/// here.0.update(|stock, writer| stock.increment(writer, 100))??;
-/// // There is nothing there yet. A single counter has the empty name.
-/// assert!(there.1.try_decrement(&mut there.0, "", 5, 0).is_err());
+/// let rebalancer = |session| Rebalancer::new(session, Rebalancing::default());
+/// let mut nodes = [(replica(a, 7), rebalancer(11)), (replica(b, 8), rebalancer(12))];
+/// nodes[0].0.join(b)?;
+/// nodes[1].0.join(a)?;
+/// nodes[0].0.update(|stock, writer| stock.increment(writer, 100))??;
+/// // There is nothing at the other one yet. A single counter has the empty name.
+/// let (replica, rebalancer) = &mut nodes[1];
+/// assert!(rebalancer.try_decrement(replica, "", 5, 0).is_err());
 ///
 /// for now in (0..1000).step_by(10) {
-///     for (from, to, sender) in [(&mut here, &mut there, a), (&mut there, &mut here, b)] {
-///         from.0.tick(now);
-///         from.1.tick(&mut from.0, now);
-///         while let Some(message) = from.0.poll_transmit().or_else(|| from.1.poll_transmit()) {
+///     for (from, sender) in [(0, a), (1, b)] {
+///         let (replica, rebalancer) = &mut nodes[from];
+///         replica.tick(now);
+///         rebalancer.tick(replica, now);
+///         let messages = std::iter::from_fn(|| replica.poll_transmit().or_else(|| rebalancer.poll_transmit()));
+///         let messages: Vec<_> = messages.collect();
+///         let (replica, rebalancer) = &mut nodes[1 - from];
+///         for message in messages {
 ///             if Rebalancer::claims(&message.bytes) {
-///                 to.1.handle(&mut to.0, sender, &message.bytes, now)?;
+///                 rebalancer.handle(replica, sender, &message.bytes, now)?;
 ///             } else {
-///                 to.0.handle(sender, &message.bytes, now)?;
+///                 replica.handle(sender, &message.bytes, now)?;
 ///             }
 ///         }
 ///     }
 /// }
-/// there.1.try_decrement(&mut there.0, "", 5, 1000)?;
+/// let (replica, rebalancer) = &mut nodes[1];
+/// rebalancer.try_decrement(replica, "", 5, 1000)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -375,17 +381,20 @@ impl Rebalancer {
             counter.wake_at = Some(next);
             return;
         }
-        counter.wake_at = Some(now.saturating_add(settings.back_off));
+        // If there is nobody to ask, soon again: more may be known then.
+        counter.wake_at = Some(now.saturating_add(settings.pause.max(1)));
         let target = u128::from(recent.saturating_mul(2).max(counter.need));
         let amount = u64::try_from(target.saturating_sub(mine)).unwrap_or(u64::MAX);
         let poor = |peer: &PeerId| counter.poor.get(peer).is_some_and(|&until| until > now);
         let Some(peer) = richest(replica, &self.peers, &replica.value().holders(name), own, poor) else { return };
-        // So that it can be given something.
-        let announced = replica.update(|value, writer| {
-            let to = value.announce(writer, name).map(|dot| dot.replica).or_else(|| value.branch_of(writer))?;
-            Some((to, value.handed_to(name, &to)))
-        });
-        let Ok(Some((to, before))) = announced else { return };
+        // So that it can be given something. Whoever is asked must have heard of it first.
+        let announced = replica.update(|value, writer| value.announce(writer, name));
+        if announced != Ok(None) {
+            counter.asked_at = Some(now);
+            return;
+        }
+        let Some(to) = replica.value().branch_of(replica.writer()) else { return };
+        let before = replica.value().handed_to(name, &to);
         self.number += 1;
         let (number, expires) = (self.number, now.saturating_add(settings.expiry));
         counter.asked = Some(Asked { peer, number, expires, granted: false, before });
