@@ -1,7 +1,25 @@
-//! WebAssembly bindings of [`dotted`]. The bindings themselves are not written yet; this member
-//! keeps the crate building for the browser without the standard library's clock and randomness.
-#![no_std]
+//! WebAssembly bindings of [`dotted`]: one document, in both senses, for the TypeScript of the npm package
+//! `dotted-crdt`.
+//!
+//! A [`Document`] is a store with its writer, as it is or as a member of a group ([`dotted::replication`]). What
+//! crosses the boundary is numbers and bytes: names, keys and values are written in the form that they have in
+//! the binary format, by a small codec in TypeScript on the other side ([`wire`]), so that one call takes as many
+//! values as one likes, and no JavaScript object is ever touched from here.
+//!
+//! *Absent on purpose*: callbacks (nothing of JavaScript runs while a document is borrowed), clocks and randomness
+//! (they are arguments), and panics.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-pub use dotted;
+extern crate alloc;
+
+mod changes;
+mod document;
+mod failure;
+mod member;
+mod names;
+mod read;
+mod wire;
+mod write;
+
+pub use document::Document;

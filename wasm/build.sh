@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Builds the npm package into wasm/dist, from a fresh machine on: Rust, the wasm-bindgen tool of exactly the version that
+# the lock file has, Binaryen, esbuild and TypeScript. Everything comes from rustup, crates.io and npm. What is there
+# already and has not changed is not made again.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+root=$(cd .. && pwd)
+target=${CARGO_TARGET_DIR:-$root/target}
+dist=$PWD/dist
+
+step() { printf '\n== wasm: %s\n' "$*"; }
+
+step "tools"
+rustup target list --installed 2>/dev/null | grep -q '^wasm32-unknown-unknown$' || rustup target add wasm32-unknown-unknown
+# The standard library is built, too, for size: that takes its source.
+[ -d "$(rustc --print sysroot)/lib/rustlib/src/rust/library" ] || rustup component add rust-src
+
+version=$(sed -n '/^name = "wasm-bindgen"$/{n;s/^version = "\(.*\)"$/\1/p;}' "$root/Cargo.lock")
+bindgen=$target/tools/wasm-bindgen-$version
+[ -x "$bindgen/bin/wasm-bindgen" ] ||
+  cargo install --quiet wasm-bindgen-cli --version "$version" --root "$bindgen" --target-dir "$target/tools/build"
+
+if [ ! -d node_modules ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+  npm ci --no-audit --no-fund --loglevel=error
+fi
+
+step "WebAssembly"
+# Panics stop the instance without a word (the bindings raise none), and no build path stays in the file.
+flags=(
+  "--remap-path-prefix=$root=/dotted" "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
+  "--remap-path-prefix=$(rustc --print sysroot)=/rust"
+  -Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none
+)
+RUSTC_BOOTSTRAP=1 RUSTFLAGS="${flags[*]}" cargo build --quiet --manifest-path Cargo.toml --profile wasm \
+  -Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size \
+  --target wasm32-unknown-unknown --target-dir "$target/wasm-package"
+built=$target/wasm-package/wasm32-unknown-unknown/wasm/dotted_wasm.wasm
+
+mkdir -p "$dist/glue"
+# The tool version, the flags and the file decide what comes out.
+stamp=$(cat "$built" build.sh package-lock.json | sha256sum | cut -c 1-64)
+if [ ! -f "$dist/dotted.wasm" ] || [ "$(cat "$dist/glue/.stamp" 2>/dev/null)" != "$stamp" ]; then
+  "$bindgen/bin/wasm-bindgen" --target web --omit-default-module-path --out-dir "$dist/glue" --out-name dotted "$built"
+  # Nothing is inlined, and like stands beside like: larger as it is, smaller as it travels.
+  node_modules/.bin/wasm-opt --enable-bulk-memory --enable-sign-ext --enable-nontrapping-float-to-int \
+    --enable-mutable-globals --enable-reference-types --enable-multivalue \
+    --always-inline-max-function-size=0 --flexible-inline-max-function-size=0 --one-caller-inline-max-function-size=0 \
+    -Oz --reorder-functions-by-name --strip-producers -o "$dist/dotted.wasm" "$dist/glue/dotted_bg.wasm"
+  printf '%s' "$stamp" > "$dist/glue/.stamp"
+fi
+
+step "package"
+node build.mjs
+node size.mjs

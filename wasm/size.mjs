@@ -1,0 +1,18 @@
+// Prints what the package weighs, raw and gzipped, and fails above the limits.
+import { readFileSync } from "node:fs";
+import { gzipSync } from "node:zlib";
+
+const limits = { "dotted.wasm": 60_000, "glue/minified/dotted.js": 4_000 };
+const files = ["dotted.wasm", "glue/minified/dotted.js", "core.js", "node.js", "web.js", "slim.js", "inline.js"];
+
+let failed = false;
+for (const file of files) {
+  const bytes = readFileSync(new URL(`dist/${file}`, import.meta.url));
+  const gzip = gzipSync(bytes, { level: 9 }).length;
+  const limit = limits[file];
+  const over = limit !== undefined && gzip > limit;
+  failed ||= over;
+  const note = limit === undefined ? "" : `  limit ${limit}${over ? ": TOO LARGE" : ""}`;
+  console.log(`${file.padEnd(26)} ${String(bytes.length).padStart(8)} B  gzip ${String(gzip).padStart(8)} B${note}`);
+}
+if (failed) process.exitCode = 1;

@@ -1,0 +1,120 @@
+//! Why a call failed: a code for programs, and a few words for people.
+
+use alloc::string::String;
+
+use dotted::replication::{JoinError, ReplicaError, TooManyTickets};
+use dotted::{ApplyError, DecodeError, Forked, Overflow, RebaseError};
+use wasm_bindgen::JsValue;
+
+/// What becomes a `CrdtError`. Nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failure {
+    code: &'static str,
+    detail: &'static str,
+}
+
+impl Failure {
+    pub const ARGUMENT: Self = Self::new("invalid-argument", "the arguments cannot be read");
+    pub const NO_REPLICA: Self = Self::new("no-replica", "the store is not a member of a group");
+    pub const IS_REPLICA: Self = Self::new("is-replica", "the store is a member of a group already");
+
+    pub const fn new(code: &'static str, detail: &'static str) -> Self {
+        Self { code, detail }
+    }
+}
+
+/// `code: detail`, which the other side takes apart.
+impl From<Failure> for JsValue {
+    fn from(failure: Failure) -> Self {
+        let text: String = [failure.code, ": ", failure.detail].concat();
+        Self::from_str(&text)
+    }
+}
+
+impl From<DecodeError> for Failure {
+    fn from(error: DecodeError) -> Self {
+        match error {
+            DecodeError::Truncated => Self::new("truncated", "the bytes end too early"),
+            DecodeError::NotDotted => Self::new("not-dotted", "these bytes are not of this format"),
+            DecodeError::Checksum => Self::new("checksum", "the checksum is wrong"),
+            DecodeError::Malformed(what) => Self::new("malformed", what),
+            DecodeError::Value => Self::new("malformed", "a key or a value does not fit its type"),
+            DecodeError::UnsupportedVersion(_) => Self::new("unsupported-version", "another version of the format"),
+            DecodeError::UnsupportedExtension(_) => Self::new("unsupported-extension", "an extension is not known"),
+            DecodeError::WrongKind => Self::new("wrong-kind", "the bytes hold another kind of thing"),
+            DecodeError::WrongType => Self::new("wrong-type", "the bytes hold a value of another type"),
+            DecodeError::WrongSchema { .. } => Self::new("wrong-schema", "the bytes have another application schema"),
+            DecodeError::TooLarge(limit) => Self::new("too-large", limit),
+            _ => Self::new("malformed", "the bytes cannot be read"),
+        }
+    }
+}
+
+impl From<ApplyError> for Failure {
+    fn from(error: ApplyError) -> Self {
+        match error {
+            ApplyError::Gap { .. } => Self::new("gap", "events in between are missing: ask again with version()"),
+            ApplyError::Floor { .. } => {
+                Self::new("floor", "the sender forgot removals that are not known here: ask again with version()")
+            }
+            ApplyError::TooManyWriters => Self::new("too-many-writers", "the store would name too many writers"),
+            ApplyError::TooManyKeys => Self::new("too-many-keys", "the store would hold too many keys"),
+            _ => Self::new("refused", "the delta does not fit"),
+        }
+    }
+}
+
+impl From<Overflow> for Failure {
+    fn from(_: Overflow) -> Self {
+        Self::new("overflow", "a writer's count would exceed 64 bits")
+    }
+}
+
+impl From<Forked> for Failure {
+    fn from(_: Forked) -> Self {
+        Self::new("forked", "somebody else writes under this id: take a new one with rebase()")
+    }
+}
+
+impl From<RebaseError> for Failure {
+    fn from(error: RebaseError) -> Self {
+        match error {
+            RebaseError::SameWriter => Self::new("same-writer", "the new writer has the id that was forked"),
+            RebaseError::Apply(error) => error.into(),
+            _ => Self::new("refused", "the new writer was not accepted"),
+        }
+    }
+}
+
+impl From<JoinError> for Failure {
+    fn from(error: JoinError) -> Self {
+        match error {
+            JoinError::Myself => Self::new("myself", "a replica does not join itself"),
+            JoinError::Retired => Self::new("retired", "the peer was retired"),
+            JoinError::Full => Self::new("full", "there are as many members as allowed"),
+            _ => Self::new("refused", "the peer cannot join"),
+        }
+    }
+}
+
+impl From<TooManyTickets> for Failure {
+    fn from(_: TooManyTickets) -> Self {
+        Self::new("too-many-tickets", "too many confirmations are waited for")
+    }
+}
+
+impl From<ReplicaError> for Failure {
+    fn from(error: ReplicaError) -> Self {
+        match error {
+            ReplicaError::NotMember { .. } => Self::new("not-member", "the sender is not a member"),
+            ReplicaError::Retired { .. } => Self::new("retired", "the sender was retired"),
+            ReplicaError::Muted { .. } => Self::new("muted", "the sender sent too many bad messages"),
+            ReplicaError::TooLong { .. } => Self::new("too-large", "the message is longer than allowed"),
+            ReplicaError::WrongStore { .. } => Self::new("wrong-store", "a message about another store"),
+            ReplicaError::Malformed { error, .. } | ReplicaError::BadDelta { error, .. } => error.into(),
+            ReplicaError::NoRoom { error, .. } => error.into(),
+            ReplicaError::Forked { fork, .. } => fork.into(),
+            _ => Self::new("refused", "the message was not accepted"),
+        }
+    }
+}

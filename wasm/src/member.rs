@@ -1,0 +1,269 @@
+//! A store as a member of a group.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use dotted::replication::{Config, Event, Level, PeerId, Refusal, Replica, Ticket, Topology};
+use dotted::{DeltaCrdt, Dot, Limits, Value, VersionVector};
+
+use crate::document::{self, Document, Holder};
+use crate::failure::Failure;
+use crate::names::act as op;
+use crate::wire::{In, Out};
+
+/// Begins to take part. The arguments: own id, store, seed, whether storage is durable, topology, and a map each of
+/// timing and bounds that differ from the defaults.
+pub fn start(document: &mut Document, mut input: In<'_>) -> Result<(), Failure> {
+    let mut config = Config::new(input.peer()?, input.uuid()?, input.number()?);
+    config.durable = input.number()? == 1;
+    config.topology = topology(&mut input)?;
+    set_timing(&mut config, &input.value()?)?;
+    set_bounds(&mut config, &input.value()?)?;
+    match core::mem::replace(&mut document.holder, Holder::Moving) {
+        Holder::Alone(value, writer) => {
+            document.holder = Holder::Member(Box::new(Replica::new(value, writer, config)));
+            Ok(())
+        }
+        other => {
+            document.holder = other;
+            Err(Failure::IS_REPLICA)
+        }
+    }
+}
+
+/// Takes part no more; the store stays as it is.
+fn stop(document: &mut Document) {
+    document.holder = match core::mem::replace(&mut document.holder, Holder::Moving) {
+        Holder::Member(replica) => {
+            let (value, writer) = replica.into_parts();
+            Holder::Alone(value, writer)
+        }
+        other => other,
+    };
+}
+
+fn topology(input: &mut In<'_>) -> Result<Topology, Failure> {
+    Ok(match input.number()? {
+        0 => Topology::FullMesh,
+        1 => Topology::Ring,
+        2 => Topology::Star { hub: input.peer()? },
+        3 => Topology::Random { fan_out: size(input.number()?) },
+        4 => {
+            let mut peers = Vec::new();
+            for _ in 0..input.number()? {
+                peers.push(input.peer()?);
+            }
+            Topology::Custom(peers)
+        }
+        _ => return Err(Failure::ARGUMENT),
+    })
+}
+
+fn size(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// The entries of a map of whole numbers, all of which must be known.
+fn each(map: &Value, mut set: impl FnMut(&str, u64) -> bool) -> Result<(), Failure> {
+    let unknown = Failure::new("invalid-argument", "a timing or a bound is not known, or not a whole number");
+    for (name, value) in map.as_map().ok_or(unknown)? {
+        let number = value.as_integer().and_then(|number| u64::try_from(number).ok()).ok_or(unknown)?;
+        if !set(name, number) {
+            return Err(unknown);
+        }
+    }
+    Ok(())
+}
+
+fn small(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn set_timing(config: &mut Config, map: &Value) -> Result<(), Failure> {
+    let timing = &mut config.timing;
+    each(map, |name, number| {
+        match name {
+            "debounce" => timing.debounce = number,
+            "gossip" => timing.gossip = number,
+            "retry" => timing.retry = number,
+            "retryMax" => timing.retry_max = number,
+            "heartbeat" => timing.heartbeat = number,
+            "auditEvery" => timing.audit_every = small(number),
+            "backOff" => timing.back_off = number,
+            "staging" => timing.staging = number,
+            "watch" => timing.watch = number,
+            _ => return false,
+        }
+        true
+    })
+}
+
+fn set_bounds(config: &mut Config, map: &Value) -> Result<(), Failure> {
+    let mut bounds = config.bounds.clone();
+    each(map, |name, number| {
+        match name {
+            "messageBytes" => bounds.message_bytes = size(number),
+            "deltaBytes" => bounds.decode.bytes = size(number),
+            "deltaEvents" => bounds.decode.events = size(number),
+            "deltaWriters" => bounds.decode.writers = size(number),
+            "members" => bounds.members = size(number),
+            "events" => bounds.events = size(number),
+            "tickets" => bounds.tickets = size(number),
+            "watches" => bounds.watches = size(number),
+            "stagings" => bounds.stagings = size(number),
+            "pinnedBytes" => bounds.pinned_bytes = size(number),
+            "attempts" => bounds.attempts = small(number),
+            "badBurst" => bounds.bad_burst = small(number),
+            "badPerSecond" => bounds.bad_per_second = small(number),
+            "workBurst" => bounds.work_burst = small(number),
+            "workPerSecond" => bounds.work_per_second = small(number),
+            _ => return false,
+        }
+        true
+    })?;
+    *config = config.clone().with_bounds(bounds);
+    Ok(())
+}
+
+/// What is done as a member.
+pub fn act(document: &mut Document, op: u8, now: u64, mut input: In<'_>) -> Result<Vec<u8>, Failure> {
+    let Holder::Member(replica) = &mut document.holder else { return Err(Failure::NO_REPLICA) };
+    let mut out = Out::default();
+    match op {
+        op::RECEIVE => {
+            let before = replica.value().version().clone();
+            let result = replica.handle(input.peer()?, input.bytes()?, now);
+            let changed = *replica.value().version() != before;
+            if changed {
+                document.took_in()?;
+            }
+            result?;
+            out.flag(changed);
+        }
+        op::TICK => replica.tick(now),
+        op::TIMEOUT => out.option(replica.poll_timeout(), Out::number),
+        op::TRANSMIT => {
+            if let Some(message) = replica.poll_transmit() {
+                out.uuid(message.to.uuid());
+                out.raw(&message.bytes);
+            }
+        }
+        op::EVENT => {
+            if let Some(event) = replica.poll_event() {
+                put_event(&event, &mut document.tickets, &mut out);
+            }
+        }
+        op::JOIN => replica.join(input.peer()?)?,
+        op::LEAVE => out.flag(replica.leave(input.peer()?)),
+        op::RETIRE => out.flag(replica.retire(input.peer()?)),
+        op::TOPOLOGY => replica.set_topology(topology(&mut input)?),
+        op::PERSISTED => replica.persisted(&VersionVector::decode(input.bytes()?, &Limits::default())?),
+        op::CONFIRM => {
+            let dot = dot(input.text()?)?;
+            let level = match input.number()? {
+                0 => Level::Local,
+                1 => Level::Majority,
+                2 => Level::All,
+                count => Level::Count(size(count - 3)),
+            };
+            let ticket = replica.confirm(dot, level, input.number()?)?;
+            out.number(document.tickets.add(ticket));
+        }
+        op::REBASE => {
+            replica.rebase(document::writer(input.uuid()?))?;
+            document.last = None;
+        }
+        op::STOP => stop(document),
+        _ => return Err(Failure::ARGUMENT),
+    }
+    Ok(out.finish())
+}
+
+fn dot(text: &str) -> Result<Dot, Failure> {
+    let parsed = text
+        .rsplit_once(':')
+        .and_then(|(replica, counter)| Some(Dot::new(replica.parse().ok()?, counter.parse().ok()?)));
+    parsed.ok_or(Failure::new("invalid-id", "not an event: expected REPLICA:COUNTER"))
+}
+
+/// The numbers are those of `ts/replica.ts`.
+fn put_event(event: &Event, tickets: &mut Tickets, out: &mut Out) {
+    let begin = |out: &mut Out, number: u64, peer: &PeerId| {
+        out.number(number);
+        out.uuid(peer.uuid());
+    };
+    match event {
+        Event::Changed { from, applied } => {
+            begin(out, 0, from);
+            out.number(applied.events);
+            out.number(applied.keys as u64);
+        }
+        Event::Confirmed { ticket } => {
+            out.number(1);
+            out.number(tickets.settle(*ticket));
+        }
+        Event::Unreachable { ticket, missing } => {
+            out.number(2);
+            out.number(tickets.settle(*ticket));
+            missing.iter().for_each(|peer| out.uuid(peer.uuid()));
+        }
+        Event::Forked { peer, fork } => {
+            begin(out, 3, peer);
+            out.replica(&fork.replica);
+            out.number(fork.issued);
+            out.number(fork.seen);
+        }
+        Event::Diverged { peer, version } => {
+            begin(out, 4, peer);
+            out.raw(&version.encode());
+        }
+        Event::Refused { peer, why } => {
+            begin(out, 5, peer);
+            out.number(refusal(*why));
+        }
+        Event::Rejected { peer, why } => {
+            begin(out, 6, peer);
+            out.number(refusal(*why));
+        }
+        Event::TooLong { peer, bytes } => {
+            begin(out, 7, peer);
+            out.number(*bytes as u64);
+        }
+        Event::EventsLost(count) => {
+            out.number(8);
+            out.number(*count);
+        }
+        // An event that this build has no form for.
+        _ => out.number(9),
+    }
+}
+
+fn refusal(why: Refusal) -> u64 {
+    match why {
+        Refusal::TooBig => 0,
+        Refusal::BadBytes => 1,
+        Refusal::Forked => 2,
+        _ => 3,
+    }
+}
+
+/// The confirmations that are waited for, by the numbers that the other side knows them by.
+#[derive(Default)]
+pub struct Tickets {
+    waiting: Vec<(u64, Ticket)>,
+    next: u64,
+}
+
+impl Tickets {
+    fn add(&mut self, ticket: Ticket) -> u64 {
+        self.next += 1;
+        self.waiting.push((self.next, ticket));
+        self.next
+    }
+
+    /// The number of a ticket, which is not needed any more; 0 if it is not known.
+    fn settle(&mut self, ticket: Ticket) -> u64 {
+        let at = self.waiting.iter().position(|(_, waiting)| *waiting == ticket);
+        at.map_or(0, |at| self.waiting.swap_remove(at).0)
+    }
+}

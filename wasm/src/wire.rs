@@ -1,0 +1,186 @@
+//! What crosses the boundary: one thing after the other, without names and lengths of the whole.
+//!
+//! Numbers are varints as in the binary format, texts and bytes have their length before them, and a
+//! [`Value`] is written as it is in the binary format (postcard). The other side is `ts/wire.ts`.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use dotted::Value;
+use dotted::replication::PeerId;
+use uuid::Uuid;
+
+use crate::failure::Failure;
+
+/// Arguments, read from the front.
+#[derive(Clone, Copy)]
+pub struct In<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> In<'a> {
+    pub fn new(rest: &'a [u8]) -> Self {
+        Self { rest }
+    }
+
+    pub fn is_at_end(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    fn take<T: serde::Deserialize<'a>>(&mut self) -> Result<T, Failure> {
+        let (value, rest) = postcard::take_from_bytes(self.rest).map_err(|_| Failure::ARGUMENT)?;
+        self.rest = rest;
+        Ok(value)
+    }
+
+    pub fn number(&mut self) -> Result<u64, Failure> {
+        self.take()
+    }
+
+    pub fn text(&mut self) -> Result<&'a str, Failure> {
+        self.take()
+    }
+
+    pub fn bytes(&mut self) -> Result<&'a [u8], Failure> {
+        self.take()
+    }
+
+    pub fn value(&mut self) -> Result<Value, Failure> {
+        self.take()
+    }
+
+    /// A UUID as text.
+    pub fn uuid(&mut self) -> Result<Uuid, Failure> {
+        Uuid::try_parse(self.text()?).map_err(|_| Failure::new("invalid-id", "not a UUID"))
+    }
+
+    pub fn peer(&mut self) -> Result<PeerId, Failure> {
+        self.uuid().map(PeerId::new)
+    }
+
+    /// All that is left, read one by one.
+    pub fn all<T>(mut self, mut one: impl FnMut(&mut Self) -> Result<T, Failure>) -> Result<Vec<T>, Failure> {
+        let mut all = Vec::new();
+        while !self.is_at_end() {
+            all.push(one(&mut self)?);
+        }
+        Ok(all)
+    }
+}
+
+/// An answer, written to the end.
+#[derive(Default)]
+pub struct Out {
+    bytes: Vec<u8>,
+}
+
+impl Out {
+    pub fn finish(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    pub fn number(&mut self, mut number: u64) {
+        while number > 0x7f {
+            self.bytes.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        self.bytes.push(number as u8);
+    }
+
+    pub fn flag(&mut self, flag: bool) {
+        self.bytes.push(flag.into());
+    }
+
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.number(bytes.len() as u64);
+        self.raw(bytes);
+    }
+
+    /// Bytes without their length: the end of an answer.
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    pub fn text(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    pub fn value(&mut self, value: &Value) {
+        match value {
+            Value::Null => self.bytes.push(0),
+            Value::Bool(value) => self.raw(&[1, u8::from(*value)]),
+            Value::Integer(value) => {
+                self.bytes.push(2);
+                self.number(((value << 1) ^ (value >> 63)) as u64);
+            }
+            Value::Float(value) => {
+                self.bytes.push(3);
+                self.raw(&value.get().to_le_bytes());
+            }
+            Value::Text(value) => {
+                self.bytes.push(4);
+                self.text(value);
+            }
+            Value::Bytes(value) => {
+                self.bytes.push(5);
+                self.bytes(value);
+            }
+            Value::List(list) => {
+                self.bytes.push(6);
+                self.number(list.len() as u64);
+                list.iter().for_each(|value| self.value(value));
+            }
+            Value::Map(map) => {
+                self.bytes.push(7);
+                self.number(map.len() as u64);
+                for (key, value) in map.iter() {
+                    self.text(key);
+                    self.value(value);
+                }
+            }
+            // Sorts of values that this build does not know: the other side refuses the tag.
+            _ => self.bytes.push(u8::MAX),
+        }
+    }
+
+    /// The same for those that may be missing.
+    pub fn option<T>(&mut self, value: Option<T>, put: impl FnOnce(&mut Self, T)) {
+        self.flag(value.is_some());
+        if let Some(value) = value {
+            put(self, value);
+        }
+    }
+
+    pub fn uuid(&mut self, uuid: Uuid) {
+        self.text(uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+    }
+
+    /// The text form of a dot: the writer's id, a colon, the counter.
+    pub fn dot(&mut self, dot: &dotted::Dot) {
+        let mut text = id(&dot.replica);
+        text.push(':');
+        digits(&mut text, dot.counter);
+        self.text(&text);
+    }
+
+    pub fn replica(&mut self, replica: &dotted::ReplicaId) {
+        self.text(&id(replica));
+    }
+}
+
+/// As `Display` writes it.
+fn id(replica: &dotted::ReplicaId) -> String {
+    let mut text = String::from(&*replica.uuid().hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+    if replica.branch() > 0 {
+        text.push('.');
+        digits(&mut text, replica.branch().into());
+    }
+    text
+}
+
+fn digits(text: &mut String, number: u64) {
+    if number >= 10 {
+        digits(text, number / 10);
+    }
+    text.push(char::from(b'0' + (number % 10) as u8));
+}

@@ -1,0 +1,48 @@
+/**
+ * Why a call failed. Programs look at `code`; the message is for people.
+ *
+ * | codes | what happened |
+ * |---|---|
+ * | `truncated` `not-dotted` `checksum` `malformed` | the bytes cannot be read |
+ * | `wrong-kind` `wrong-type` `wrong-schema` `wrong-store` | the bytes are something else |
+ * | `unsupported-version` `unsupported-extension` | the bytes are from another release |
+ * | `gap` `floor` | the delta builds on what is not known here: ask again with `version()` |
+ * | `too-large` `too-many-writers` `too-many-keys` `too-deep` `full` `too-many-tickets` | a limit |
+ * | `overflow` `out-of-range` | a number does not fit |
+ * | `invalid-value` `invalid-text` `invalid-id` `invalid-argument` | an argument cannot be used |
+ * | `not-member` `retired` `muted` `myself` `forked` `same-writer` `no-replica` `is-replica` `refused` | a rule of replication |
+ * | `freed` `not-ready` `in-batch` | the call comes at a wrong time |
+ * | `internal` | a defect of this package: please report it |
+ */
+export type CrdtErrorCode =
+  | "truncated" | "not-dotted" | "checksum" | "malformed"
+  | "wrong-kind" | "wrong-type" | "wrong-schema" | "wrong-store"
+  | "unsupported-version" | "unsupported-extension"
+  | "gap" | "floor"
+  | "too-large" | "too-many-writers" | "too-many-keys" | "too-deep" | "full" | "too-many-tickets"
+  | "overflow" | "out-of-range"
+  | "invalid-value" | "invalid-text" | "invalid-id" | "invalid-argument"
+  | "not-member" | "retired" | "muted" | "myself" | "forked" | "same-writer"
+  | "no-replica" | "is-replica" | "refused"
+  | "freed" | "not-ready" | "in-batch" | "internal";
+
+/** What every call of this package throws. Whatever threw it has changed nothing. */
+export class CrdtError extends Error {
+  override readonly name = "CrdtError";
+  /** Which error it is. */
+  readonly code: CrdtErrorCode;
+
+  constructor(code: CrdtErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** What a call into WebAssembly threw, as an error of this package. */
+export function translated(thrown: unknown): CrdtError {
+  if (typeof thrown === "string") {
+    const at = thrown.indexOf(": ");
+    return new CrdtError(thrown.slice(0, at) as CrdtErrorCode, thrown.slice(at + 2));
+  }
+  return new CrdtError("internal", "the WebAssembly instance failed", { cause: thrown });
+}

@@ -1,0 +1,55 @@
+/**
+ * Conflict-free replicated data types: every replica accepts writes on its own, and all converge.
+ *
+ * @packageDocumentation
+ */
+export { CrdtError, type CrdtErrorCode } from "./error.js";
+export type { Data, DataObject } from "./wire.js";
+export {
+  type Applied,
+  type Change,
+  type ChangeBatch,
+  type Conflict,
+  Store,
+  type StoreOptions,
+  type Unsubscribe,
+  type ValueKind,
+  type Version,
+} from "./store.js";
+export {
+  Counter,
+  Flag,
+  Handle,
+  LwwMapHandle,
+  MultiRegister,
+  RecordHandle,
+  Register,
+  SetHandle,
+  Shown,
+} from "./handles.js";
+export {
+  DwFlag,
+  EwFlag,
+  GCounter,
+  LwwMap,
+  LwwRegister,
+  MvRegister,
+  OrSet,
+  PnCounter,
+  type Replicated,
+  VersionedRecord,
+} from "./single.js";
+export {
+  type Bounds,
+  decodeVersion,
+  type Level,
+  type Member,
+  type Refusal,
+  Replica,
+  type ReplicaEvent,
+  type ReplicaOptions,
+  type Timing,
+  type Topology,
+  type Transmit,
+} from "./replica.js";
+export { initialise } from "./core.js";

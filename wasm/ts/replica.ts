@@ -1,0 +1,346 @@
+import { args } from "./core.js";
+import { CrdtError } from "./error.js";
+import { Act, Read } from "./names.js";
+import { checkBytes, formatUuid, hex, parseUuid, randomUuid, readClock, type Store } from "./store.js";
+import type { In, Out } from "./wire.js";
+
+/** With whom a replica keeps up by itself. Whoever speaks to it is answered in any case. */
+export type Topology =
+  /** Every member with every other. */
+  | { readonly type: "full-mesh" }
+  /** With the next and the previous member in the order of their ids. */
+  | { readonly type: "ring" }
+  /** All with the hub. */
+  | { readonly type: "star"; readonly hub: string }
+  /** In each round with some members, chosen at random. */
+  | { readonly type: "random"; readonly fanOut: number }
+  /** With these, as far as they are members. */
+  | { readonly type: "custom"; readonly peers: readonly string[] };
+
+/** When things happen, in milliseconds. What is left out stays as it is in the Rust crate. */
+export interface Timing {
+  /** How long local changes are gathered before they are pushed: 20. */
+  readonly debounce?: number;
+  /** The pause between rounds of gossip: 1,000. */
+  readonly gossip?: number;
+  /** How long to wait for an answer the first time: 500. */
+  readonly retry?: number;
+  /** The longest wait for an answer: 30,000. */
+  readonly retryMax?: number;
+  /** The period of the heartbeat: 30,000. */
+  readonly heartbeat?: number;
+  /** Every how many heartbeats an audit goes in its place: 10. 0: never. */
+  readonly auditEvery?: number;
+  /** The first pause after a peer refused a delta for good: 5,000. */
+  readonly backOff?: number;
+  /** How long parts of a delta are kept that is not completed: 120,000. */
+  readonly staging?: number;
+  /** How long others' interest in confirmations is kept: 30,000. */
+  readonly watch?: number;
+}
+
+/** How much of anything there may be. What is left out stays as it is in the Rust crate. */
+export interface Bounds {
+  /** The largest message, in bytes; at least 1,024: 1 MiB. */
+  readonly messageBytes?: number;
+  /** The largest delta, in bytes: 256 MiB. */
+  readonly deltaBytes?: number;
+  /** The most events in a delta: 2^24. */
+  readonly deltaEvents?: number;
+  /** The most writers in a delta: 65,536. */
+  readonly deltaWriters?: number;
+  /** Members: 1,024. */
+  readonly members?: number;
+  /** Events that wait to be polled: 1,024. */
+  readonly events?: number;
+  /** Confirmations that are waited for: 1,024. */
+  readonly tickets?: number;
+  /** Confirmations of others that are relayed: 64. */
+  readonly watches?: number;
+  /** Incomplete deltas of each peer: 4. */
+  readonly stagings?: number;
+  /** Bytes of encoded deltas held for peers: 1 GiB. */
+  readonly pinnedBytes?: number;
+  /** How often to try before a silent peer is only probed: 8. */
+  readonly attempts?: number;
+  /** Bad messages that a peer may send at once: 16 … */
+  readonly badBurst?: number;
+  /** … and in a second from then on: 1. */
+  readonly badPerSecond?: number;
+  /** Deltas made at once because a peer asks: 64 … */
+  readonly workBurst?: number;
+  /** … and in a second from then on: 16. */
+  readonly workPerSecond?: number;
+}
+
+/** What a replica is told when it is made. */
+export interface ReplicaOptions {
+  /** This replica's own name towards its transport: a UUID, kept as long as the others shall know it as the same. */
+  readonly me: string;
+  /** What is replicated: only replicas of the same store talk to each other. A UUID. */
+  readonly storeId: string;
+  /** Where jitter and random choices come from; drawn anew by default. */
+  readonly seed?: number;
+  /** Whether nothing may leave before `persisted()` says that it is stored. */
+  readonly durable?: boolean;
+  readonly topology?: Topology;
+  readonly timing?: Timing;
+  readonly bounds?: Bounds;
+}
+
+/** A message to be sent. */
+export interface Transmit {
+  /** To whom. */
+  readonly to: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Why a delta was refused for good. */
+export type Refusal = "too-big" | "bad-bytes" | "forked" | "other";
+
+/** What happened. */
+export type ReplicaEvent =
+  /** A delta of a peer was taken in. */
+  | { readonly type: "changed"; readonly from: string; readonly events: number; readonly keys: number }
+  /** As many members have the event as were asked for. */
+  | { readonly type: "confirmed"; readonly ticket: number }
+  /** The deadline has passed, and these members are not known to have it. They will get it in any case. */
+  | { readonly type: "unreachable"; readonly ticket: number; readonly missing: readonly string[] }
+  /** Loud: somebody else writes under this replica's id. Nothing is written any more until `rebase()`. */
+  | {
+      readonly type: "forked";
+      readonly peer: string;
+      readonly replica: string;
+      readonly issued: number;
+      readonly seen: number;
+    }
+  /** Loud: a peer has seen the same events and has another state. */
+  | { readonly type: "diverged"; readonly peer: string; readonly version: Uint8Array }
+  /** A peer refused a delta for good. It is tried again after a pause. */
+  | { readonly type: "refused"; readonly peer: string; readonly why: Refusal }
+  /** A peer sent a delta that was refused for good here. */
+  | { readonly type: "rejected"; readonly peer: string; readonly why: Refusal }
+  /** A message would be longer than the peer accepts, and was not sent. */
+  | { readonly type: "too-long"; readonly peer: string; readonly bytes: number }
+  /** So many events were not polled in time. Confirmations are never among them. */
+  | { readonly type: "events-lost"; readonly count: number }
+  /** An event that this release has no form for. */
+  | { readonly type: "other" };
+
+/** How many must have an event: this replica, so many (this one included), more than half, or all members. */
+export type Level = "local" | "majority" | "all" | number;
+
+/** A member of the group. */
+export interface Member {
+  readonly peer: string;
+  /** Whether this replica keeps up with it by itself. */
+  readonly isTarget: boolean;
+  /** Whether it is known to have the same as this replica. */
+  readonly isInSync: boolean;
+}
+
+const REFUSALS: readonly Refusal[] = ["too-big", "bad-bytes", "forked", "other"];
+
+/**
+ * A store as a member of a group that keeps it the same everywhere: a protocol without I/O.
+ *
+ * Whoever drives it hands in what arrives (`receive`) and the time (`tick`), and after each call and each write fetches
+ * what is to be sent (`pollTransmit`), what happened (`pollEvent`) and when to call `tick` next (`pollTimeout`). Calls
+ * that come too early, too late or twice do no harm. Times are milliseconds on a clock of the caller's choice.
+ *
+ * The store is read and written as before. `free()` of the store ends the replica, too.
+ */
+export class Replica {
+  /** The store. */
+  readonly store: Store;
+  /** This replica's own name. */
+  readonly me: string;
+
+  /** @throws {@link CrdtError} `is-replica` if the store has one already, or what is wrong with the options. */
+  constructor(store: Store, options: ReplicaOptions) {
+    const { me, storeId, topology = { type: "full-mesh" }, durable = false } = options;
+    const seed = options.seed ?? Math.floor(Math.random() * 2 ** 53);
+    const written = id(id(args(), me), storeId).number(whole(seed)).number(durable ? 1 : 0);
+    store.start(putTopology(written, topology).value({ ...options.timing }).value({ ...options.bounds }));
+    this.store = store;
+    this.me = me;
+  }
+
+  /**
+   * Takes in a message of `from`, for whom the transport vouches. Says whether the store changed.
+   *
+   * @throws {@link CrdtError} if the message is not accepted. The store is as it was; go on. That a delta does not fit
+   * because something was lost is no error: it is asked for again.
+   */
+  receive(from: string, bytes: Uint8Array, now: number): boolean {
+    this.store.outside();
+    const changed = this.#act(Act.Receive, id(args(), from).bytes(checkBytes(bytes)), now).flag();
+    if (changed) this.store.settle();
+    return changed;
+  }
+
+  /** It is `now`: does what is due. */
+  tick(now: number): void {
+    this.#act(Act.Tick, args(), now);
+  }
+
+  /** When to call `tick` next if nothing arrives before. What is past is due. */
+  pollTimeout(): number | undefined {
+    return this.#act(Act.Timeout).option((input) => input.number());
+  }
+
+  /**
+   * The next message to be sent. Messages are made here, so nothing queues up; but what was fetched counts as sent.
+   * Without a connection do not call it.
+   */
+  pollTransmit(): Transmit | undefined {
+    this.store.outside();
+    const input = this.#act(Act.Transmit);
+    return input.isAtEnd ? undefined : { to: input.text(), bytes: input.rest() };
+  }
+
+  /** What happened since, oldest first. */
+  pollEvent(): ReplicaEvent | undefined {
+    const input = this.#act(Act.Event);
+    return input.isAtEnd ? undefined : readEvent(input);
+  }
+
+  /** Adds a member, or brings one back. A member already: nothing happens. */
+  join(peer: string): void {
+    this.#act(Act.Join, id(args(), peer));
+  }
+
+  /** A member is away for some time: it does not count for confirmations, and is still answered. */
+  leave(peer: string): boolean {
+    return this.#act(Act.Leave, id(args(), peer)).flag();
+  }
+
+  /** A member is gone for good: its messages are refused. What it wrote stays. */
+  retire(peer: string): boolean {
+    return this.#act(Act.Retire, id(args(), peer)).flag();
+  }
+
+  /** Changes with whom this replica keeps up. */
+  setTopology(topology: Topology): void {
+    this.#act(Act.Topology, putTopology(args(), topology));
+  }
+
+  /** Everything up to this version is stored, and may leave. Only for `durable` replicas. */
+  persisted(version: Uint8Array): void {
+    this.#act(Act.Persisted, args().bytes(checkBytes(version)));
+  }
+
+  /**
+   * Asks for an event as soon as so many replicas have `dot` (of `store.lastDot`), or at the `deadline`. Returns the
+   * ticket that the event names.
+   */
+  confirm(dot: string, level: Level, deadline: number): number {
+    const levels = { local: 0, majority: 1, all: 2 };
+    const number = typeof level === "number" ? whole(level) + 3 : levels[level];
+    return this.#act(Act.Confirm, args().text(dot).number(number).number(whole(deadline))).number();
+  }
+
+  /** The members, without this replica and those that are away. */
+  members(): Member[] {
+    const input = this.store.read(Read.Members, args());
+    const members: Member[] = [];
+    while (!input.isAtEnd) members.push({ peer: input.text(), isTarget: input.flag(), isInSync: input.flag() });
+    return members;
+  }
+
+  /** What a peer has, as far as it was heard: a version. */
+  knownOf(peer: string): Uint8Array | undefined {
+    return this.store.read(Read.KnownOf, id(args(), peer)).option((input) => input.rest());
+  }
+
+  /** Whether a peer is known to have the same as this replica. */
+  isInSyncWith(peer: string): boolean {
+    const known = this.knownOf(peer);
+    return known !== undefined && hex(known) === hex(this.store.version());
+  }
+
+  /** Carries on under a new id after `forked`. What was written and has left no one is kept under new names. */
+  rebase(): void {
+    this.#act(Act.Rebase, args().text(formatUuid(randomUuid())));
+    this.store.settle();
+  }
+
+  /** Takes part no more. The store stays, and can take part again. */
+  stop(): void {
+    this.#act(Act.Stop);
+  }
+
+  #act(what: Act, written: Out = args(), now = 0): In {
+    return this.store.act(what, now, written);
+  }
+}
+
+/** What a version says: the number of events seen of each writer. */
+export function decodeVersion(store: Store, version: Uint8Array): Record<string, number> {
+  return readClock(store.read(Read.DecodedVersion, args().bytes(checkBytes(version))));
+}
+
+function id(out: Out, uuid: string): Out {
+  parseUuid(uuid);
+  return out.text(uuid);
+}
+
+function whole(number: number): number {
+  if (!Number.isSafeInteger(number) || number < 0) {
+    throw new CrdtError("invalid-argument", "a whole number from 0 on is expected");
+  }
+  return number;
+}
+
+function putTopology(out: Out, topology: Topology): Out {
+  switch (topology.type) {
+    case "full-mesh":
+      return out.number(0);
+    case "ring":
+      return out.number(1);
+    case "star":
+      return id(out.number(2), topology.hub);
+    case "random":
+      return out.number(3).number(whole(topology.fanOut));
+    case "custom":
+      return topology.peers.reduce(id, out.number(4).number(topology.peers.length));
+    default:
+      throw new CrdtError("invalid-argument", "a topology of an unknown type");
+  }
+}
+
+function readEvent(input: In): ReplicaEvent {
+  const refusal = (): Refusal => REFUSALS[input.number()] ?? "other";
+  switch (input.number()) {
+    case 0:
+      return { type: "changed", from: input.text(), events: input.number(), keys: input.number() };
+    case 1:
+      return { type: "confirmed", ticket: input.number() };
+    case 2: {
+      const ticket = input.number();
+      const missing: string[] = [];
+      while (!input.isAtEnd) missing.push(input.text());
+      return { type: "unreachable", ticket, missing };
+    }
+    case 3:
+      return {
+        type: "forked",
+        peer: input.text(),
+        replica: input.text(),
+        issued: input.number(),
+        seen: input.number(),
+      };
+    case 4:
+      return { type: "diverged", peer: input.text(), version: input.rest() };
+    case 5:
+      return { type: "refused", peer: input.text(), why: refusal() };
+    case 6:
+      return { type: "rejected", peer: input.text(), why: refusal() };
+    case 7:
+      return { type: "too-long", peer: input.text(), bytes: input.number() };
+    case 8:
+      return { type: "events-lost", count: input.number() };
+    default:
+      return { type: "other" };
+  }
+}

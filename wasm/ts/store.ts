@@ -1,0 +1,603 @@
+import { answer, args, guarded, open, type Document } from "./core.js";
+import { Counter, Flag, LwwMapHandle, Handle, MultiRegister, RecordHandle, Register, SetHandle } from "./handles.js";
+import { Act, Ask, Read, type Write } from "./names.js";
+import { CrdtError } from "./error.js";
+import { type Data, define, In, type Out } from "./wire.js";
+
+/** The types of the values in a store. */
+export type ValueKind = "counter" | "register" | "multi-register" | "flag" | "set" | "map" | "record";
+
+export const KINDS: readonly ValueKind[] = ["counter", "register", "multi-register", "flag", "set", "map", "record"];
+
+/** A value that looks different. */
+export interface Change {
+  /** The name of the value; empty for a value on its own. */
+  readonly name: string;
+  /** Its type. */
+  readonly kind: ValueKind;
+  /** The element, key or field; null for a record as a whole. Other types have none. */
+  readonly key?: Data;
+  /** What became of it. After any change of a record, read all of it again. */
+  readonly change: "added" | "updated" | "removed";
+  /** Who wrote what is new there. Empty if what is known is only that it is gone. */
+  readonly by: readonly string[];
+}
+
+/** What changed at once. */
+export interface ChangeBatch {
+  /** Written here, taken in, or `missed`: more changed than is kept, so read everything again. */
+  readonly origin: "local" | "remote" | "missed";
+  /** Each key once. */
+  readonly changes: readonly Change[];
+}
+
+/** How much was taken in. */
+export interface Applied {
+  /** Whether anything was new. What was not new need not be passed on. */
+  readonly changed: boolean;
+  /** How many events became known. */
+  readonly events: number;
+  /** How many keys look different. */
+  readonly keys: number;
+}
+
+/** One of several concurrent versions. */
+export interface Version<T extends Data = Data> {
+  /** The value; of a deletion, what it deleted; undefined if that was erased. */
+  readonly value: T | undefined;
+  /** Whether this version deletes the value. */
+  readonly deleted: boolean;
+  /** The event that wrote it: `writer:counter`. */
+  readonly dot: string;
+  /** When it was written, in milliseconds since 1970. Only breaks ties among concurrent versions. */
+  readonly time: number;
+  /** Breaks ties among equal times. */
+  readonly logical: number;
+}
+
+/** A key with concurrent versions that differ. The same on all replicas that know the same events. */
+export interface Conflict {
+  readonly name: string;
+  readonly kind: ValueKind;
+  /** The key of a map or field of a record, null for a record as a whole. */
+  readonly key?: Data;
+  /** How it came about. Registers and maps do not tell whether the value was there before. */
+  readonly cause: "write-write" | "insert-insert" | "update-delete";
+  /** In the order of their dots. */
+  readonly versions: readonly Version[];
+}
+
+/** How a store begins. */
+export interface StoreOptions {
+  /** A state to begin with, as `encode()` gives it. */
+  readonly state?: Uint8Array;
+  /**
+   * The UUID to write under. It must be random and never have been used before: one that comes back loses data. For
+   * tests; by default a new one is drawn, which is always right.
+   */
+  readonly replica?: string;
+  /**
+   * Goes on with a writer, of `writerRecord()`. Only right if the record is stored in one piece with `state`, nothing
+   * leaves before it is stored, and one process at a time uses it. Not together with `replica`.
+   */
+  readonly writer?: Uint8Array;
+  /** Milliseconds since 1970; `Date.now` by default. Asked once for each write. */
+  readonly now?: () => number;
+}
+
+/** Ends a subscription. More than once does nothing. */
+export type Unsubscribe = () => void;
+
+const CAUSES = ["write-write", "insert-insert", "update-delete"] as const;
+const CHANGES = ["added", "updated", "removed"] as const;
+const ORIGINS = ["local", "remote", "missed"] as const;
+
+/** Frees what nobody holds any more, some time: `free()` is surer. */
+const registry = new FinalizationRegistry<Document>((document) => document.free());
+
+/**
+ * Many named values of several types under one version vector.
+ *
+ * It is replicated as one: `version()` says all that was seen of it, and a delta holds what changed, under however
+ * many names. A name with two types is two values. Reading and writing cost the same for any number of names.
+ *
+ * ```ts
+ * const here = new Store(), there = new Store();
+ * here.onUpdate((delta) => there.apply(delta));
+ * here.batch(() => {
+ *   here.set("cart").add("milk");
+ *   here.counter("likes").increment(2);
+ * });
+ * there.set("cart").has("milk"); // true
+ * ```
+ *
+ * Everything lives in the memory of WebAssembly: call `free()` (or use `using`) when it is not needed any more.
+ */
+export class Store {
+  #document: Document | undefined;
+  readonly #now: () => number;
+  readonly #updates = new Set<(delta: Uint8Array) => void>();
+  readonly #subscribers = new Set<(batch: ChangeBatch) => void>();
+  readonly #queue: (() => void)[] = [];
+  readonly #snapshots = new Map<string, unknown>();
+  #batches: ChangeBatch[] = [];
+  #depth = 0;
+  #flushing = false;
+  #watching = false;
+
+  constructor(options: StoreOptions = {}) {
+    const document = open(options.replica === undefined ? randomUuid() : parseUuid(options.replica));
+    try {
+      guarded(() => {
+        if (options.writer !== undefined) document.resume(checkBytes(options.writer));
+        if (options.state !== undefined) document.apply(checkBytes(options.state));
+      });
+    } catch (error) {
+      document.free();
+      throw error;
+    }
+    this.#now = options.now ?? Date.now;
+    this.#document = document;
+    registry.register(this, document, this);
+  }
+
+  /** The counter with this name. */
+  counter(name: string): Counter {
+    return new Counter(this, name);
+  }
+
+  /** The register with this name: of concurrent values the last is shown. */
+  register<T extends Data = Data>(name: string): Register<T> {
+    return new Register<T>(this, name);
+  }
+
+  /** The register with this name that shows all concurrent values. */
+  multiRegister<T extends Data = Data>(name: string): MultiRegister<T> {
+    return new MultiRegister<T>(this, name);
+  }
+
+  /** The flag with this name: enabling wins over concurrent disabling. */
+  flag(name: string): Flag {
+    return new Flag(this, name);
+  }
+
+  /** The set with this name: adding wins over concurrent deleting. */
+  set<T extends Data = Data>(name: string): SetHandle<T> {
+    return new SetHandle<T>(this, name);
+  }
+
+  /** The map with this name: of concurrent values of a key the last is shown. */
+  map<T extends Data = Data>(name: string): LwwMapHandle<T> {
+    return new LwwMapHandle<T>(this, name);
+  }
+
+  /** The record with this name: deletions are changes like others, and conflict with updates. */
+  record<T extends Data = Data>(name: string): RecordHandle<T> {
+    return new RecordHandle<T>(this, name);
+  }
+
+  /** Removes the values with this name, of whatever type. What others write to them meanwhile survives. */
+  remove(name: string): boolean {
+    return new Handle(this, name).remove();
+  }
+
+  /** The values that show something and whose names begin with `prefix`, in the order of their names. */
+  names(prefix = ""): { readonly name: string; readonly kind: ValueKind }[] {
+    const found = this.read(Read.Names, args().text(prefix));
+    const names = [];
+    while (!found.isAtEnd) {
+      const kind = kindOf(found.number());
+      names.push({ name: found.text(), kind });
+    }
+    return names;
+  }
+
+  /** All conflicts in registers, maps and records, in the order of the names. Costs O(conflicts). */
+  conflicts(): Conflict[] {
+    const found = this.read(Read.Conflicts, args());
+    const conflicts: Conflict[] = [];
+    while (!found.isAtEnd) {
+      const kind = kindOf(found.number());
+      const name = found.text();
+      const key = found.option((input) => input.value());
+      const cause = CAUSES[found.number()] ?? "write-write";
+      const versions = readVersions(found);
+      conflicts.push(key === undefined ? { name, kind, cause, versions } : { name, kind, key, cause, versions });
+    }
+    return conflicts;
+  }
+
+  /** The whole content, for people and for tests: by type, then by name. */
+  toJSON(): Record<string, Record<string, unknown>> {
+    const all: Record<string, Record<string, unknown>> = {};
+    for (const { name, kind } of this.names()) define((all[kind] ??= {}), name, handle(this, kind, name).toJSON());
+    return all;
+  }
+
+  /** What was seen of it: 50 bytes and some 19 for each writer. For `encodeSince` of others. */
+  version(): Uint8Array {
+    return this.read(Read.Version, args()).rest();
+  }
+
+  /** The same to be looked at: the number of events seen of each writer. */
+  clock(): Record<string, number> {
+    return readClock(this.read(Read.Clock, args()));
+  }
+
+  /** The whole state. Equal to the bytes of the Rust crate's `Store` of the same history. Costs O(state). */
+  encode(): Uint8Array {
+    this.#outside();
+    return this.read(Read.State, args()).rest();
+  }
+
+  /**
+   * What someone lacks who has seen `version`. Costs O(writers + changes).
+   *
+   * @throws {@link CrdtError} if the version cannot be read.
+   */
+  encodeSince(version: Uint8Array): Uint8Array {
+    this.#outside();
+    const document = this.document();
+    return guarded(() => document.since(checkBytes(version)));
+  }
+
+  /** A hash of what replicas agree on. Equal versions mean equal hashes. Costs O(state). */
+  stateHash(): string {
+    return hex(this.read(Read.Hash, args()).rest());
+  }
+
+  /** Version and live events: equal for equal states, whatever is still stored beside. Costs O(state). */
+  canonical(): Uint8Array {
+    return this.read(Read.View, args()).rest();
+  }
+
+  /**
+   * Takes in a delta or a state, whole or not at all.
+   *
+   * @throws {@link CrdtError} `gap` or `floor`: ask the sender for `encodeSince(version())`. Or what the bytes are not.
+   * Nothing has changed then.
+   */
+  apply(bytes: Uint8Array): Applied {
+    this.#outside();
+    const document = this.document();
+    return this.#took(guarded(() => document.apply(checkBytes(bytes))));
+  }
+
+  /** Takes in all that another one has. Costs O(writers + what is new). */
+  merge(other: Store): Applied {
+    this.#outside();
+    const document = this.document();
+    const theirs = other.document();
+    if (document === theirs) return { changed: false, events: 0, keys: 0 };
+    return this.#took(guarded(() => document.merge(theirs)));
+  }
+
+  #took(bytes: Uint8Array): Applied {
+    const found = answer(bytes);
+    const events = found.number();
+    const applied = { changed: events > 0, events, keys: found.number() };
+    this.settle();
+    return applied;
+  }
+
+  /** Another one with the same content, written under a new id. Costs O(state). */
+  clone(): Store {
+    const copy = new Store({ now: this.#now });
+    copy.merge(this);
+    return copy;
+  }
+
+  /** Discards what is not needed any more: removals that are still stored. Can be done at any time. */
+  compact(): void {
+    const document = this.document();
+    guarded(() => document.compact());
+  }
+
+  /** The UUID that this store writes under. */
+  get replica(): string {
+    return this.read(Read.Writer, args()).text();
+  }
+
+  /** The last event that was written here, `writer:counter`: for `Replica.confirm`. */
+  get lastDot(): string | undefined {
+    return this.read(Read.Last, args()).option((input) => input.text());
+  }
+
+  /** What must be stored with the state for the writer to go on after a restart: see `StoreOptions.writer`. */
+  writerRecord(): Uint8Array {
+    this.#outside();
+    return this.read(Read.RecordOfWriter, args()).rest();
+  }
+
+  /**
+   * Calls back with what was written here, as deltas to be sent: one for each write or batch, after it has returned
+   * from WebAssembly. So a callback may use the store; what it writes comes with a later call. Callbacks that throw do
+   * not keep others from being called; the first error is thrown by the call that wrote, whose write stays.
+   */
+  onUpdate(callback: (delta: Uint8Array) => void): Unsubscribe {
+    const document = this.document();
+    if (this.#updates.size === 0) guarded(() => document.written());
+    const entry = (delta: Uint8Array): void => callback(delta);
+    this.#updates.add(entry);
+    return () => void this.#updates.delete(entry);
+  }
+
+  /** Calls back with all changes, those written here and those taken in. Called like `onUpdate`. */
+  subscribe(callback: (batch: ChangeBatch) => void): Unsubscribe {
+    this.#watch();
+    const entry = (batch: ChangeBatch): void => callback(batch);
+    this.#subscribers.add(entry);
+    return () => void this.#subscribers.delete(entry);
+  }
+
+  /**
+   * Makes several writes one: one delta, one call of each subscriber, visible together everywhere. Reads inside see
+   * what was written so far; nothing can be taken in or encoded meanwhile (`in-batch`). If `write` throws, what it has
+   * written until then stays, as one. `write` must not be asynchronous.
+   */
+  batch<R>(write: () => R): R {
+    this.document();
+    this.#depth += 1;
+    let result: R;
+    try {
+      result = write();
+    } finally {
+      this.#depth -= 1;
+      if (this.#document !== undefined) this.settle();
+    }
+    return result;
+  }
+
+  /** Gives the memory back. Afterwards every call throws `freed`; this one can be repeated. */
+  free(): void {
+    const document = this.#document;
+    if (document === undefined) return;
+    this.#document = undefined;
+    registry.unregister(this);
+    this.#updates.clear();
+    this.#subscribers.clear();
+    this.#snapshots.clear();
+    document.free();
+  }
+
+  /** As `free()`, for `using`. */
+  [Symbol.dispose](): void {
+    this.free();
+  }
+
+  /** Whether `free()` was called. */
+  get isFreed(): boolean {
+    return this.#document === undefined;
+  }
+
+  /** @internal */
+  document(): Document {
+    if (this.#document === undefined) throw new CrdtError("freed", "the store was freed");
+    return this.#document;
+  }
+
+  /** @internal */
+  read(question: Read, written: Out): In {
+    const document = this.document();
+    return answer(guarded(() => document.read(question, written.finish())));
+  }
+
+  /** @internal */
+  ask(question: Ask, written: Out): number {
+    const document = this.document();
+    return guarded(() => document.ask(question, written.finish()));
+  }
+
+  /** @internal */
+  write(what: Write, written: Out): number {
+    const document = this.document();
+    const count = guarded(() => document.write(this.#now(), what, written.finish()));
+    if (count > 0) this.settle();
+    return count;
+  }
+
+  /** @internal */
+  act(what: Act, now: number, written: Out): In {
+    const document = this.document();
+    return answer(guarded(() => document.act(what, now, written.finish())));
+  }
+
+  /** @internal */
+  start(written: Out): void {
+    const document = this.document();
+    guarded(() => document.start(written.finish()));
+  }
+
+  /** @internal */
+  time(): number {
+    return this.#now();
+  }
+
+  /** @internal The same until the value changes. */
+  snapshot<T>(kind: ValueKind, name: string, make: () => T): T {
+    this.#watch();
+    const key = `${kind} ${name}`;
+    if (!this.#snapshots.has(key)) this.#snapshots.set(key, make());
+    return this.#snapshots.get(key) as T;
+  }
+
+  #watch(): void {
+    if (this.#watching) return;
+    const document = this.document();
+    guarded(() => document.watch());
+    this.#watching = true;
+  }
+
+  /** @internal What must be outside of a batch. */
+  outside(): void {
+    this.#outside();
+  }
+
+  #outside(): void {
+    if (this.#depth > 0) throw new CrdtError("in-batch", "nothing enters or leaves the store within a batch");
+  }
+
+  /** @internal Something may have changed: whoever wants to know is told, outside of batches. */
+  settle(): void {
+    if (this.#watching) this.#gather();
+    if (this.#depth > 0) return;
+    if (this.#updates.size > 0) {
+      const document = this.document();
+      const delta = guarded(() => document.written());
+      if (delta.length > 0) for (const callback of this.#updates) this.#queue.push(() => callback(delta));
+    }
+    if (this.#batches.length > 0) {
+      const batches = this.#batches;
+      this.#batches = [];
+      for (const batch of joined(batches)) {
+        for (const callback of this.#subscribers) this.#queue.push(() => callback(batch));
+      }
+    }
+    this.#flush();
+  }
+
+  #gather(): void {
+    const document = this.document();
+    const found = answer(guarded(() => document.changes()));
+    while (!found.isAtEnd) {
+      const batch = readBatch(found);
+      if (batch.origin === "missed") this.#snapshots.clear();
+      for (const { kind, name } of batch.changes) this.#snapshots.delete(`${kind} ${name}`);
+      if (this.#subscribers.size > 0) this.#batches.push(batch);
+    }
+  }
+
+  #flush(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    const errors: unknown[] = [];
+    for (let call = this.#queue.shift(); call !== undefined; call = this.#queue.shift()) {
+      try {
+        call();
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    this.#flushing = false;
+    if (errors.length > 0) throw errors[0];
+  }
+}
+
+/** The local batches of one `batch()`, as one. */
+function joined(batches: ChangeBatch[]): ChangeBatch[] {
+  const [first] = batches;
+  if (first === undefined || batches.length === 1 || batches.some(({ origin }) => origin !== "local")) return batches;
+  const changes = new Map<string, Change>();
+  for (const change of batches.flatMap((batch) => batch.changes)) {
+    const key = JSON.stringify([change.kind, change.name, identity(change.key)]);
+    const before = changes.get(key);
+    changes.delete(key);
+    const kind = before === undefined ? change.change : both(before.change, change.change);
+    if (kind !== undefined) changes.set(key, { ...change, change: kind });
+  }
+  return changes.size > 0 ? [{ origin: "local", changes: [...changes.values()] }] : [];
+}
+
+/** What two changes of one key come to; nothing if it was added and removed. */
+function both(first: Change["change"], second: Change["change"]): Change["change"] | undefined {
+  if (first === "added") return second === "removed" ? undefined : "added";
+  if (first === "removed") return second === "removed" ? "removed" : "updated";
+  return second === "removed" ? "removed" : "updated";
+}
+
+/** A text that is the same for equal keys only. */
+function identity(key: Data | undefined): unknown {
+  if (key === undefined) return [];
+  const out = args().value(key).finish();
+  return hex(out);
+}
+
+function readBatch(input: In): ChangeBatch {
+  const origin = ORIGINS[input.number()] ?? "missed";
+  const changes: Change[] = [];
+  for (let left = input.number(); left > 0; left--) {
+    const kind = kindOf(input.number());
+    const name = input.text();
+    const key = input.option((from) => from.value());
+    const change = CHANGES[input.number()] ?? "updated";
+    const by: string[] = [];
+    for (let writers = input.number(); writers > 0; writers--) by.push(input.text());
+    changes.push(key === undefined ? { name, kind, change, by } : { name, kind, key, change, by });
+  }
+  return { origin, changes };
+}
+
+function kindOf(number: number): ValueKind {
+  const kind = KINDS[number];
+  if (kind === undefined) throw new CrdtError("internal", "a value of an unknown type");
+  return kind;
+}
+
+function handle(store: Store, kind: ValueKind, name: string): { toJSON(): unknown } {
+  switch (kind) {
+    case "counter":
+      return store.counter(name);
+    case "register":
+      return store.register(name);
+    case "multi-register":
+      return store.multiRegister(name);
+    case "flag":
+      return store.flag(name);
+    case "set":
+      return store.set(name);
+    case "map":
+      return store.map(name);
+    case "record":
+      return store.record(name);
+  }
+}
+
+export function readVersions<T extends Data>(input: In): Version<T>[] {
+  const versions: Version<T>[] = [];
+  for (let left = input.number(); left > 0; left--) {
+    const value = input.option((from) => from.value()) as T | undefined;
+    const deleted = input.flag();
+    versions.push({ value, deleted, dot: input.text(), time: input.number(), logical: input.number() });
+  }
+  return versions;
+}
+
+export function readClock(input: In): Record<string, number> {
+  const clock: Record<string, number> = {};
+  while (!input.isAtEnd) {
+    const writer = input.text();
+    clock[writer] = input.number();
+  }
+  return clock;
+}
+
+/** Whether these are bytes. */
+export function checkBytes(bytes: Uint8Array): Uint8Array {
+  if (!(bytes instanceof Uint8Array)) throw new CrdtError("invalid-argument", "a Uint8Array is expected");
+  return bytes;
+}
+
+export function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** A new UUID of version 4. */
+export function randomUuid(): Uint8Array {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  return bytes;
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+export function parseUuid(text: string): Uint8Array {
+  if (typeof text !== "string" || !UUID.test(text)) throw new CrdtError("invalid-id", "not a UUID in lower case");
+  const digits = text.replaceAll("-", "");
+  return Uint8Array.from({ length: 16 }, (_, at) => Number.parseInt(digits.slice(2 * at, 2 * at + 2), 16));
+}
+
+/** The text form of a UUID. */
+export function formatUuid(bytes: Uint8Array): string {
+  return hex(bytes).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}

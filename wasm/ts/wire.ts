@@ -1,0 +1,331 @@
+import { CrdtError } from "./error.js";
+
+/**
+ * What can be kept: the shapes of JSON, and bytes and large integers besides.
+ *
+ * * A `number` that is a safe integer is an integer, every other one a float. `-0` is `0`, and all `NaN` are one.
+ * * A `bigint` has at most 64 bits with its sign. Integers come back as `number` where they are safe, else as `bigint`.
+ * * Texts must be well-formed: a lone surrogate has no UTF-8 form, and is refused.
+ * * Objects must be plain, without symbols and `undefined`; nesting ends at a depth of 64.
+ *
+ * Types made with `interface` have no index signature, and so do not fit: use `type`.
+ */
+export type Data = null | boolean | number | bigint | string | Uint8Array | readonly Data[] | DataObject;
+
+/** A plain object of data. */
+export type DataObject = { readonly [key: string]: Data };
+
+const DEPTH_MAX = 64;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const LONE_SURROGATE = /\p{Surrogate}/u;
+const MIN_I64 = -(2n ** 63n);
+const MAX_I64 = 2n ** 63n - 1n;
+
+/** Writes arguments. One is used for all calls; it grows and stays. */
+export class Out {
+  #bytes = new Uint8Array(1024);
+  #view = new DataView(this.#bytes.buffer);
+  #length = 0;
+
+  /** Begins again. */
+  clear(): this {
+    this.#length = 0;
+    if (this.#bytes.length > 1 << 20) this.#resize(1024);
+    return this;
+  }
+
+  /** What was written; valid until the next call. */
+  finish(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  #resize(length: number): void {
+    const bytes = new Uint8Array(length);
+    bytes.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer);
+  }
+
+  #room(more: number): void {
+    const needed = this.#length + more;
+    if (needed > this.#bytes.length) this.#resize(Math.max(needed, this.#bytes.length * 2));
+  }
+
+  byte(byte: number): void {
+    this.#room(1);
+    this.#bytes[this.#length++] = byte;
+  }
+
+  /** A whole number from 0 on. */
+  number(number: number): this {
+    this.#room(8);
+    while (number > 0x7f) {
+      this.#bytes[this.#length++] = (number % 128) | 0x80;
+      number = Math.floor(number / 128);
+    }
+    this.#bytes[this.#length++] = number;
+    return this;
+  }
+
+  /** A whole number of up to 64 bits. */
+  big(number: bigint): this {
+    if (number <= 0x1f_ffff_ffff_ffffn) return this.number(Number(number));
+    this.#room(10);
+    while (number > 0x7fn) {
+      this.#bytes[this.#length++] = Number(number & 0x7fn) | 0x80;
+      number >>= 7n;
+    }
+    this.#bytes[this.#length++] = Number(number);
+    return this;
+  }
+
+  /** Bytes as they are. */
+  raw(bytes: Uint8Array): this {
+    this.#room(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+    return this;
+  }
+
+  bytes(bytes: Uint8Array): this {
+    return this.number(bytes.length).raw(bytes);
+  }
+
+  text(text: string): this {
+    const length = text.length;
+    this.#room(3 * length + 5);
+    if (length < 64) {
+      // Short ASCII, the usual case, without leaving JavaScript.
+      const bytes = this.#bytes;
+      const start = this.#length + 1;
+      let at = 0;
+      for (; at < length; at++) {
+        const code = text.charCodeAt(at);
+        if (code > 0x7f) break;
+        bytes[start + at] = code;
+      }
+      if (at === length) {
+        bytes[start - 1] = length;
+        this.#length = start + length;
+        return this;
+      }
+    }
+    if (LONE_SURROGATE.test(text)) throw new CrdtError("invalid-text", "a text has a lone surrogate");
+    // The length comes first: it is known once the text is written, and its own length by then, too.
+    const { written } = encoder.encodeInto(text, this.#bytes.subarray(this.#length + 5));
+    const from = this.#length + 5;
+    this.number(written);
+    this.#bytes.copyWithin(this.#length, from, from + written);
+    this.#length += written;
+    return this;
+  }
+
+  /** A value. Whatever is wrong with it is found here, before anything is written. */
+  value(value: unknown, depth = DEPTH_MAX): this {
+    switch (typeof value) {
+      case "string":
+        this.byte(4);
+        return this.text(value);
+      case "number":
+        if (!Number.isSafeInteger(value)) {
+          this.#room(9);
+          this.#bytes[this.#length] = 3;
+          this.#view.setFloat64(this.#length + 1, value, true);
+          this.#length += 9;
+          return this;
+        }
+        this.byte(2);
+        // Zigzag.
+        if (value >= 0x1000_0000_0000 || value < -0x1000_0000_0000) return this.#bigInteger(BigInt(value));
+        return this.number(value < 0 ? -2 * value - 1 : 2 * value);
+      case "boolean":
+        this.byte(1);
+        this.byte(value ? 1 : 0);
+        return this;
+      case "bigint":
+        if (value < MIN_I64 || value > MAX_I64) throw new CrdtError("out-of-range", "a bigint has more than 64 bits");
+        this.byte(2);
+        return this.#bigInteger(value);
+      case "object":
+        return this.#object(value, depth);
+      default:
+        throw new CrdtError("invalid-value", `a value of type ${typeof value} cannot be kept`);
+    }
+  }
+
+  #bigInteger(value: bigint): this {
+    return this.big(value < 0n ? -2n * value - 1n : 2n * value);
+  }
+
+  #object(value: object | null, depth: number): this {
+    if (value === null) {
+      this.byte(0);
+      return this;
+    }
+    if (value instanceof Uint8Array) {
+      this.byte(5);
+      return this.bytes(value);
+    }
+    if (depth === 0) throw new CrdtError("too-deep", "lists and objects are nested more than 64 deep");
+    if (Array.isArray(value)) {
+      this.byte(6);
+      this.number(value.length);
+      // By index: a hole is undefined, and refused.
+      for (let at = 0; at < value.length; at++) this.value(value[at], depth - 1);
+      return this;
+    }
+    const prototype: unknown = Object.getPrototypeOf(value);
+    const plain = prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
+    if (!plain) throw new CrdtError("invalid-value", "only plain objects, arrays and Uint8Array can be kept");
+    if (Object.getOwnPropertySymbols(value).length > 0) {
+      throw new CrdtError("invalid-value", "an object has symbols as keys");
+    }
+    const keys = Object.keys(value);
+    this.byte(7);
+    this.number(keys.length);
+    for (const key of keys) {
+      this.text(key);
+      this.value((value as Record<string, unknown>)[key], depth - 1);
+    }
+    return this;
+  }
+}
+
+/** Reads answers. */
+export class In {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  get isAtEnd(): boolean {
+    return this.#at >= this.#bytes.length;
+  }
+
+  byte(): number {
+    const byte = this.#bytes[this.#at++];
+    if (byte === undefined) throw new CrdtError("internal", "an answer ends too early");
+    return byte;
+  }
+
+  flag(): boolean {
+    return this.byte() === 1;
+  }
+
+  /** A whole number; beyond 2^53 it is not exact. */
+  number(): number {
+    let number = 0;
+    let factor = 1;
+    for (;;) {
+      const byte = this.byte();
+      number += (byte & 0x7f) * factor;
+      if (byte < 0x80) return number;
+      factor *= 128;
+    }
+  }
+
+  #zigzag(): number | bigint {
+    const start = this.#at;
+    const number = this.number();
+    if (number <= Number.MAX_SAFE_INTEGER) return number % 2 === 0 ? number / 2 : -(number + 1) / 2;
+    let big = 0n;
+    let shift = 0n;
+    for (let at = start; at < this.#at; at++, shift += 7n) big |= BigInt((this.#bytes[at] ?? 0) & 0x7f) << shift;
+    const value = (big & 1n) === 0n ? big >> 1n : -((big + 1n) >> 1n);
+    const small = Number(value);
+    return Number.isSafeInteger(small) ? small : value;
+  }
+
+  /** A copy of the next bytes. */
+  bytes(): Uint8Array {
+    const length = this.number();
+    const start = this.#at;
+    this.#at += length;
+    return this.#bytes.slice(start, this.#at);
+  }
+
+  /** A copy of all that is left. */
+  rest(): Uint8Array {
+    const start = this.#at;
+    this.#at = this.#bytes.length;
+    return this.#bytes.slice(start);
+  }
+
+  text(): string {
+    const length = this.number();
+    const start = this.#at;
+    this.#at += length;
+    if (length < 24) {
+      let text = "";
+      for (let at = start; at < start + length; at++) {
+        const code = this.#bytes[at] ?? 0;
+        if (code > 0x7f) return decoder.decode(this.#bytes.subarray(start, this.#at));
+        text += String.fromCharCode(code);
+      }
+      return text;
+    }
+    return decoder.decode(this.#bytes.subarray(start, this.#at));
+  }
+
+  option<T>(read: (input: In) => T): T | undefined {
+    return this.flag() ? read(this) : undefined;
+  }
+
+  value(): Data {
+    switch (this.byte()) {
+      case 0:
+        return null;
+      case 1:
+        return this.flag();
+      case 2:
+        return this.#zigzag();
+      case 3: {
+        const { buffer, byteOffset } = this.#bytes;
+        this.#at += 8;
+        return new DataView(buffer, byteOffset).getFloat64(this.#at - 8, true);
+      }
+      case 4:
+        return this.text();
+      case 5:
+        return this.bytes();
+      case 6: {
+        const list: Data[] = [];
+        for (let left = this.number(); left > 0; left--) list.push(this.value());
+        return list;
+      }
+      case 7: {
+        const object: Record<string, Data> = {};
+        for (let left = this.number(); left > 0; left--) define(object, this.text(), this.value());
+        return object;
+      }
+      default:
+        throw new CrdtError("internal", "a value of an unknown sort");
+    }
+  }
+}
+
+/** Sets a property, also one that is called `__proto__`. */
+export function define<T>(object: Record<string, T>, key: string, value: T): void {
+  if (key === "__proto__") {
+    Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
+  } else {
+    object[key] = value;
+  }
+}
+
+/** Data as JSON has it: what it has no form for is an object with one key, as in the Rust crate. */
+export function toJson(data: Data): unknown {
+  if (typeof data === "bigint") return { $integer: data.toString() };
+  if (typeof data === "number" && !Number.isFinite(data)) return { $float: String(data) };
+  if (typeof data !== "object" || data === null) return data;
+  if (data instanceof Uint8Array) {
+    return { $bytes: Array.from(data, (byte) => byte.toString(16).padStart(2, "0")).join("") };
+  }
+  if (Array.isArray(data)) return data.map((item: Data) => toJson(item));
+  const object: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(data)) define(object, key, toJson(value as Data));
+  return Object.keys(object).some((key) => key.startsWith("$")) ? { $map: object } : object;
+}
