@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -38,8 +39,8 @@ pub struct Document {
 
 /// Alone, or a member of a group.
 pub(crate) enum Holder {
-    Alone(Watched, Writer),
-    Member(alloc::boxed::Box<Replica<Watched>>),
+    Alone(Box<Watched>, Writer),
+    Member(Box<Replica<Watched>>),
     /// Nothing lives here: only while one becomes the other.
     Moving,
 }
@@ -138,7 +139,24 @@ impl Document {
     pub fn new(uuid: &[u8]) -> Result<Document, JsValue> {
         let uuid = Uuid::from_slice(uuid).map_err(|_| Failure::ARGUMENT)?;
         let watched = Watched::with_limit(Store::new(), 0);
-        Ok(Self { holder: Holder::Alone(watched, writer(uuid)), sent: None, last: None, tickets: Tickets::default() })
+        Ok(Self {
+            holder: Holder::Alone(Box::new(watched), writer(uuid)),
+            sent: None,
+            last: None,
+            tickets: Tickets::default(),
+        })
+    }
+
+    /// Begins with a state, exactly as it was, instead of an empty store.
+    pub fn begin(&mut self, state: &[u8]) -> Result<(), JsValue> {
+        let state = Store::decode(state, &Limits::default()).map_err(Failure::from)?;
+        match &mut self.holder {
+            Holder::Alone(value, _) if value.store().version().is_empty() => {
+                **value = Watched::with_limit(state, 0);
+                Ok(())
+            }
+            _ => Err(Failure::new("invalid-argument", "something is known already").into()),
+        }
     }
 
     /// Goes on with the writer of a record, in a store to which nothing was written yet.

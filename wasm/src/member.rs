@@ -21,7 +21,7 @@ pub fn start(document: &mut Document, mut input: In<'_>) -> Result<(), Failure> 
     set_bounds(&mut config, &input.value()?)?;
     match core::mem::replace(&mut document.holder, Holder::Moving) {
         Holder::Alone(value, writer) => {
-            document.holder = Holder::Member(Box::new(Replica::new(value, writer, config)));
+            document.holder = Holder::Member(Box::new(Replica::new(*value, writer, config)));
             Ok(())
         }
         other => {
@@ -36,7 +36,7 @@ fn stop(document: &mut Document) {
     document.holder = match core::mem::replace(&mut document.holder, Holder::Moving) {
         Holder::Member(replica) => {
             let (value, writer) = replica.into_parts();
-            Holder::Alone(value, writer)
+            Holder::Alone(Box::new(value), writer)
         }
         other => other,
     };

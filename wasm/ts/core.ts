@@ -29,11 +29,15 @@ export function guarded<T>(call: () => T): T {
   }
 }
 
-const shared = new Out();
+let shared = new Out();
 
-/** Where the arguments of the next call are written. */
+/**
+ * Where the arguments of the next call are written. One buffer serves all calls; a call that begins while another
+ * one's arguments are still being written (by a getter of an application's object) leaves it that buffer.
+ */
 export function args(): Out {
-  return shared.clear();
+  if (shared.isOpen) shared = new Out();
+  return shared.open();
 }
 
 /** Reads an answer. */

@@ -19,7 +19,7 @@ export class Handle {
     if (typeof name !== "string") throw new CrdtError("invalid-argument", "a name is a text");
     this.store = store;
     this.name = name;
-    this.#prefix = encoder.clear().text(name).finish().slice();
+    this.#prefix = encoder.open().text(name).finish().slice();
   }
 
   /** Removes what the store has under this name. What others write meanwhile survives. Says whether there was any. */
@@ -260,8 +260,10 @@ export class SetHandle<T extends Data = Data> extends Shown<readonly T[]> {
 
   /** Adds elements as one group: much faster than one by one. */
   addAll(values: Iterable<T>): this {
+    // A list first: what is iterated may be a value of a store, too.
+    const list = [...values];
     const written = this.args();
-    for (const value of values) written.value(value);
+    for (const value of list) written.value(value);
     this.write(Write.SetAdd, written);
     return this;
   }
@@ -273,8 +275,10 @@ export class SetHandle<T extends Data = Data> extends Shown<readonly T[]> {
 
   /** Removes elements as one group. Says how many were there. */
   deleteAll(values: Iterable<T>): number {
+    // A list first: what is iterated may be a value of a store, too.
+    const list = [...values];
     const written = this.args();
-    for (const value of values) written.value(value);
+    for (const value of list) written.value(value);
     return this.write(Write.SetDelete, written);
   }
 
@@ -353,7 +357,8 @@ abstract class Keyed<T extends Data> extends Shown<{ readonly [key: string]: T }
 
   /** Sets several as one group: much faster than one by one. Of entries with one key the last counts. */
   setAll(entries: Iterable<readonly [string, T]> | { readonly [key: string]: T }): this {
-    const list = Symbol.iterator in entries ? (entries as Iterable<readonly [string, T]>) : Object.entries(entries);
+    const isIterable = Symbol.iterator in entries;
+    const list = isIterable ? [...(entries as Iterable<readonly [string, T]>)] : Object.entries(entries);
     const written = this.args();
     for (const [key, value] of list) written.text(key).value(value);
     this.write(this.questions.set, written);
@@ -367,8 +372,9 @@ abstract class Keyed<T extends Data> extends Shown<{ readonly [key: string]: T }
 
   /** Removes keys as one group. Says how many were there. */
   deleteAll(keys: Iterable<string>): number {
+    const list = [...keys];
     const written = this.args();
-    for (const key of keys) written.text(key);
+    for (const key of list) written.text(key);
     return this.write(this.questions.delete, written);
   }
 

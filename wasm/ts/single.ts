@@ -1,5 +1,5 @@
 import { Counter, Flag, LwwMapHandle, MultiRegister, RecordHandle, Register, SetHandle, Shown } from "./handles.js";
-import { type Applied, type Conflict, Store, type StoreOptions, type Unsubscribe } from "./store.js";
+import { type Applied, type Conflict, disposable, Store, type StoreOptions, type Unsubscribe } from "./store.js";
 import type { Data } from "./wire.js";
 
 /**
@@ -37,7 +37,7 @@ export interface Replicated {
   [Symbol.dispose](): void;
 }
 
-const replicated: Omit<Replicated, "replica"> & ThisType<{ readonly store: Store; watch(call: () => void): Unsubscribe }> =
+const replicated: Omit<Replicated, "replica" | typeof Symbol.dispose> & ThisType<{ readonly store: Store; watch(call: () => void): Unsubscribe }> =
   {
     version() {
       return this.store.version();
@@ -75,13 +75,11 @@ const replicated: Omit<Replicated, "replica"> & ThisType<{ readonly store: Store
     free() {
       this.store.free();
     },
-    [Symbol.dispose]() {
-      this.store.free();
-    },
   };
 
 /** Gives a class what values on their own can do. */
-function alone(type: { readonly prototype: object }): void {
+function alone(type: { readonly prototype: { free(): void } }): void {
+  disposable(type);
   Object.defineProperties(type.prototype, Object.getOwnPropertyDescriptors(replicated));
   Object.defineProperty(type.prototype, "replica", {
     get(this: { readonly store: Store }): string {

@@ -130,7 +130,7 @@ export class Store {
     try {
       guarded(() => {
         if (options.writer !== undefined) document.resume(checkBytes(options.writer));
-        if (options.state !== undefined) document.apply(checkBytes(options.state));
+        if (options.state !== undefined) document.begin(checkBytes(options.state));
       });
     } catch (error) {
       document.free();
@@ -360,11 +360,6 @@ export class Store {
     document.free();
   }
 
-  /** As `free()`, for `using`. */
-  [Symbol.dispose](): void {
-    this.free();
-  }
-
   /** Whether `free()` was called. */
   get isFreed(): boolean {
     return this.#document === undefined;
@@ -481,6 +476,22 @@ export class Store {
     this.#flushing = false;
     if (errors.length > 0) throw errors[0];
   }
+}
+
+export interface Store {
+  /** As `free()`, for `using`, where the platform has it. */
+  [Symbol.dispose](): void;
+}
+disposable(Store);
+
+/** Lets `using` free it. Where the platform has no such symbol there is nothing to do. */
+export function disposable(type: { readonly prototype: { free(): void } }): void {
+  const symbol = (Symbol as { readonly dispose?: symbol }).dispose;
+  if (symbol === undefined) return;
+  const value = function (this: { free(): void }): void {
+    this.free();
+  };
+  Object.defineProperty(type.prototype, symbol, { value, configurable: true, writable: true });
 }
 
 /** The local batches of one `batch()`, as one. */

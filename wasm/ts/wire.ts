@@ -28,15 +28,24 @@ export class Out {
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
 
+  #open = false;
+
   /** Begins again. */
-  clear(): this {
+  open(): this {
+    this.#open = true;
     this.#length = 0;
     if (this.#bytes.length > 1 << 20) this.#resize(1024);
     return this;
   }
 
+  /** Whether something is being written. */
+  get isOpen(): boolean {
+    return this.#open;
+  }
+
   /** What was written; valid until the next call. */
   finish(): Uint8Array {
+    this.#open = false;
     return this.#bytes.subarray(0, this.#length);
   }
 
