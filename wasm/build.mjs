@@ -46,7 +46,7 @@ await build({ ...options, entryPoints: ["dist/glue/dotted.js"], outdir: "dist/gl
 
 rmSync("dist/types", { recursive: true, force: true });
 execFileSync("node_modules/.bin/tsc", ["-p", "tsconfig.build.json"], { stdio: "inherit" });
-rmSync("dist/types/entries/base64.d.ts", { force: true });
+for (const file of ["entries/base64", "document", "names"]) rmSync(`dist/types/${file}.d.ts`, { force: true });
 
 const { name, version, description, keywords, license } = JSON.parse(readFileSync("package.json", "utf8"));
 const entry = (file) => ({ types: `./types/entries/${file}.d.ts`, default: `./${file}.js` });

@@ -1,4 +1,4 @@
-import { Document, initSync } from "../dist/glue/dotted.js";
+import { initSync } from "../dist/glue/dotted.js";
 
 import { CrdtError, translated } from "./error.js";
 import { In, Out } from "./wire.js";
@@ -8,19 +8,15 @@ let isReady = false;
 /** Makes the classes usable. Once is enough; what comes later is passed over. */
 export function initialise(module: BufferSource | WebAssembly.Module): void {
   if (isReady) return;
-  initSync({ module });
+  try {
+    initSync({ module });
+  } catch (cause) {
+    throw new CrdtError("not-ready", "this is not the WebAssembly module of this package", { cause });
+  }
   isReady = true;
 }
 
-/** A new store in WebAssembly, written under this UUID. */
-export function open(uuid: Uint8Array): Document {
-  if (!isReady) {
-    throw new CrdtError("not-ready", "the WebAssembly module is not there yet: await `ready` first");
-  }
-  return guarded(() => new Document(uuid));
-}
-
-/** Does it, and throws errors of this package only. */
+/** Does it, and throws errors of this package only. @internal */
 export function guarded<T>(call: () => T): T {
   try {
     return call();
@@ -34,15 +30,22 @@ let shared = new Out();
 /**
  * Where the arguments of the next call are written. One buffer serves all calls; a call that begins while another
  * one's arguments are still being written (by a getter of an application's object) leaves it that buffer.
+ *
+ * @internal
  */
 export function args(): Out {
   if (shared.isOpen) shared = new Out();
   return shared.open();
 }
 
-/** Reads an answer. */
+/** Reads an answer. @internal */
 export function answer(bytes: Uint8Array): In {
   return new In(bytes);
 }
 
-export type { Document };
+/** @internal */
+export function checkReady(): void {
+  if (!isReady) {
+    throw new CrdtError("not-ready", "the WebAssembly module is not there yet: await `ready` first");
+  }
+}

@@ -38,7 +38,7 @@ export class CrdtError extends Error {
   }
 }
 
-/** What a call into WebAssembly threw, as an error of this package. */
+/** What a call into WebAssembly threw, as an error of this package. @internal */
 export function translated(thrown: unknown): CrdtError {
   if (typeof thrown === "string") {
     const at = thrown.indexOf(": ");

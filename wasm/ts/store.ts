@@ -1,4 +1,5 @@
-import { answer, args, guarded, open, type Document } from "./core.js";
+import { answer, args, guarded } from "./core.js";
+import { type Document, open } from "./document.js";
 import { Counter, Flag, LwwMapHandle, Handle, MultiRegister, RecordHandle, Register, SetHandle } from "./handles.js";
 import { Act, Ask, Read, type Write } from "./names.js";
 import { CrdtError } from "./error.js";
@@ -7,6 +8,7 @@ import { type Data, define, In, type Out } from "./wire.js";
 /** The types of the values in a store. */
 export type ValueKind = "counter" | "register" | "multi-register" | "flag" | "set" | "map" | "record";
 
+/** @internal */
 export const KINDS: readonly ValueKind[] = ["counter", "register", "multi-register", "flag", "set", "map", "record"];
 
 /** A value that looks different. */
@@ -484,7 +486,7 @@ export interface Store {
 }
 disposable(Store);
 
-/** Lets `using` free it. Where the platform has no such symbol there is nothing to do. */
+/** Lets `using` free it. Where the platform has no such symbol there is nothing to do. @internal */
 export function disposable(type: { readonly prototype: { free(): void } }): void {
   const symbol = (Symbol as { readonly dispose?: symbol }).dispose;
   if (symbol === undefined) return;
@@ -563,6 +565,7 @@ function handle(store: Store, kind: ValueKind, name: string): { toJSON(): unknow
   }
 }
 
+/** @internal */
 export function readVersions<T extends Data>(input: In): Version<T>[] {
   const versions: Version<T>[] = [];
   for (let left = input.number(); left > 0; left--) {
@@ -573,6 +576,7 @@ export function readVersions<T extends Data>(input: In): Version<T>[] {
   return versions;
 }
 
+/** @internal */
 export function readClock(input: In): Record<string, number> {
   const clock: Record<string, number> = {};
   while (!input.isAtEnd) {
@@ -582,17 +586,18 @@ export function readClock(input: In): Record<string, number> {
   return clock;
 }
 
-/** Whether these are bytes. */
+/** Whether these are bytes. @internal */
 export function checkBytes(bytes: Uint8Array): Uint8Array {
   if (!(bytes instanceof Uint8Array)) throw new CrdtError("invalid-argument", "a Uint8Array is expected");
   return bytes;
 }
 
+/** @internal */
 export function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** A new UUID of version 4. */
+/** A new UUID of version 4. @internal */
 export function randomUuid(): Uint8Array {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
@@ -602,13 +607,14 @@ export function randomUuid(): Uint8Array {
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
+/** @internal */
 export function parseUuid(text: string): Uint8Array {
   if (typeof text !== "string" || !UUID.test(text)) throw new CrdtError("invalid-id", "not a UUID in lower case");
   const digits = text.replaceAll("-", "");
   return Uint8Array.from({ length: 16 }, (_, at) => Number.parseInt(digits.slice(2 * at, 2 * at + 2), 16));
 }
 
-/** The text form of a UUID. */
+/** The text form of a UUID. @internal */
 export function formatUuid(bytes: Uint8Array): string {
   return hex(bytes).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }

@@ -22,7 +22,7 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 const MIN_I64 = -(2n ** 63n);
 const MAX_I64 = 2n ** 63n - 1n;
 
-/** Writes arguments. One is used for all calls; it grows and stays. */
+/** Writes arguments. One is used for all calls; it grows and stays. @internal */
 export class Out {
   #bytes = new Uint8Array(1024);
   #view = new DataView(this.#bytes.buffer);
@@ -201,7 +201,7 @@ export class Out {
   }
 }
 
-/** Reads answers. */
+/** Reads answers. @internal */
 export class In {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -316,7 +316,7 @@ export class In {
   }
 }
 
-/** Sets a property, also one that is called `__proto__`. */
+/** Sets a property, also one that is called `__proto__`. @internal */
 export function define<T>(object: Record<string, T>, key: string, value: T): void {
   if (key === "__proto__") {
     Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
@@ -325,7 +325,7 @@ export function define<T>(object: Record<string, T>, key: string, value: T): voi
   }
 }
 
-/** Data as JSON has it: what it has no form for is an object with one key, as in the Rust crate. */
+/** Data as JSON has it: what it has no form for is an object with one key, as in the Rust crate. @internal */
 export function toJson(data: Data): unknown {
   if (typeof data === "bigint") return { $integer: data.toString() };
   if (typeof data === "number" && !Number.isFinite(data)) return { $float: String(data) };

@@ -1,4 +1,4 @@
-import { initialise } from "../index.js";
+import { CrdtError, initialise } from "../index.js";
 
 let resolve: () => void;
 
@@ -17,9 +17,15 @@ export function initSync(module: BufferSource | WebAssembly.Module): void {
 export async function init(
   source: BufferSource | WebAssembly.Module | Response | Promise<BufferSource | WebAssembly.Module | Response>,
 ): Promise<void> {
-  const loaded = await source;
-  const module = loaded instanceof Response ? await WebAssembly.compile(await loaded.arrayBuffer()) : loaded;
-  initSync(module instanceof WebAssembly.Module ? module : await WebAssembly.compile(module));
+  let module: BufferSource | WebAssembly.Module;
+  try {
+    const loaded = await source;
+    const bytes = loaded instanceof Response ? await loaded.arrayBuffer() : loaded;
+    module = bytes instanceof WebAssembly.Module ? bytes : await WebAssembly.compile(bytes);
+  } catch (cause) {
+    throw new CrdtError("not-ready", "the WebAssembly module cannot be loaded", { cause });
+  }
+  initSync(module);
 }
 
 export * from "../index.js";
