@@ -2,14 +2,16 @@
 
 use alloc::vec::Vec;
 
-use dotted::{ChangeKind, Origin, Watched};
+use dotted::{ChangeKind, Origin};
 
+use crate::holder::Live;
 use crate::read::kind;
 use crate::wire::Out;
 
 /// All batches that wait.
-pub fn take(value: &mut Watched) -> Vec<u8> {
+pub fn take(live: Live<'_>) -> Vec<u8> {
     let mut out = Out::default();
+    let Live::Watched(value) = live else { return out.finish() };
     while let Some(batch) = value.poll_changes() {
         out.number(match batch.origin {
             Origin::Local => 0,

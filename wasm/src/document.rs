@@ -2,22 +2,18 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use dotted::replication::Replica;
 use dotted::{
-    Applied, DecodeError, Delta, DeltaCrdt, Dot, Limits, Store, StoreBody, Timestamp, VersionVector, Watched, Writer,
-    WriterRecord,
+    Applied, DecodeError, Delta, Dot, Limits, Store, StoreBody, Timestamp, VersionVector, Writer, WriterRecord,
 };
 use uuid::Uuid;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::failure::Failure;
+use crate::holder::Holder;
 use crate::member::Tickets;
 use crate::wire::{In, Out};
 use crate::{changes, member, read, write};
-
-/// How many changes are kept until they are fetched.
-const CHANGES: usize = 1 << 16;
 
 /// What the clock of the writers showed last, in milliseconds. Every write brings its time along.
 static NOW: AtomicU64 = AtomicU64::new(0);
@@ -37,52 +33,9 @@ pub struct Document {
     pub(crate) tickets: Tickets,
 }
 
-/// Alone, or a member of a group.
-pub(crate) enum Holder {
-    Alone(Box<Watched>, Writer),
-    Member(Box<Replica<Watched>>),
-    /// Nothing lives here: only while one becomes the other.
-    Moving,
-}
-
 impl Document {
-    pub(crate) fn value(&self) -> Result<&Watched, Failure> {
-        match &self.holder {
-            Holder::Alone(value, _) => Ok(value),
-            Holder::Member(replica) => Ok(replica.value()),
-            Holder::Moving => Err(Failure::ARGUMENT),
-        }
-    }
-
     pub(crate) fn store(&self) -> Result<&Store, Failure> {
-        self.value().map(Watched::store)
-    }
-
-    pub(crate) fn writer(&self) -> Result<&Writer, Failure> {
-        match &self.holder {
-            Holder::Alone(_, writer) => Ok(writer),
-            Holder::Member(replica) => Ok(replica.writer()),
-            Holder::Moving => Err(Failure::ARGUMENT),
-        }
-    }
-
-    /// Changes the value. One closure for both holders, so that what it does is compiled once.
-    pub(crate) fn update<R>(
-        &mut self,
-        mut write: impl FnMut(&mut Watched, &mut Writer) -> Result<R, Failure>,
-    ) -> Result<R, Failure> {
-        let mut result = Err(Failure::ARGUMENT);
-        self.update_dyn(&mut |value, writer| result = write(value, writer))?;
-        result
-    }
-
-    fn update_dyn(&mut self, write: &mut dyn FnMut(&mut Watched, &mut Writer)) -> Result<(), Failure> {
-        match &mut self.holder {
-            Holder::Alone(value, writer) => write(value, writer),
-            Holder::Member(replica) => replica.update(write)?,
-            Holder::Moving => return Err(Failure::ARGUMENT),
-        }
-        Ok(())
+        self.holder.store()
     }
 
     /// What was taken in is not a local change.
@@ -97,11 +50,11 @@ impl Document {
         let taken = match Delta::<StoreBody>::decode(bytes, &Limits::default()) {
             Ok(delta) => {
                 let mut delta = Some(delta);
-                self.update(|value, _| Ok(delta.take().map(|delta| value.apply(delta)).transpose()?))
+                self.holder.update(|live, _| Ok(delta.take().map(|delta| live.apply(delta)).transpose()?))
             }
             Err(DecodeError::WrongKind) => {
-                let state = Watched::decode(bytes, &Limits::default())?;
-                self.update(|value, _| Ok(Some(value.try_merge(&state)?)))
+                let state = Store::decode(bytes, &Limits::default())?;
+                self.holder.update(|live, _| Ok(Some(live.merge(&state)?)))
             }
             Err(error) => Err(error.into()),
         };
@@ -138,21 +91,16 @@ impl Document {
     #[wasm_bindgen(constructor)]
     pub fn new(uuid: &[u8]) -> Result<Document, JsValue> {
         let uuid = Uuid::from_slice(uuid).map_err(|_| Failure::ARGUMENT)?;
-        let watched = Watched::with_limit(Store::new(), 0);
-        Ok(Self {
-            holder: Holder::Alone(Box::new(watched), writer(uuid)),
-            sent: None,
-            last: None,
-            tickets: Tickets::default(),
-        })
+        let holder = Holder::Plain(Box::default(), writer(uuid));
+        Ok(Self { holder, sent: None, last: None, tickets: Tickets::default() })
     }
 
     /// Begins with a state, exactly as it was, instead of an empty store.
     pub fn begin(&mut self, state: &[u8]) -> Result<(), JsValue> {
         let state = Store::decode(state, &Limits::default()).map_err(Failure::from)?;
         match &mut self.holder {
-            Holder::Alone(value, _) if value.store().version().is_empty() => {
-                **value = Watched::with_limit(state, 0);
+            Holder::Plain(store, _) if store.version().is_empty() => {
+                **store = state;
                 Ok(())
             }
             _ => Err(Failure::new("invalid-argument", "something is known already").into()),
@@ -163,7 +111,7 @@ impl Document {
     pub fn resume(&mut self, record: &[u8]) -> Result<(), JsValue> {
         let record = WriterRecord::decode(record, &Limits::default()).map_err(Failure::from)?;
         match &mut self.holder {
-            Holder::Alone(_, writer) if writer.branches() == 0 => {
+            Holder::Plain(_, writer) if writer.branches() == 0 => {
                 *writer = Writer::resume_with_clock(record, clock);
                 Ok(())
             }
@@ -194,8 +142,8 @@ impl Document {
 
     /// Takes in what another one has. Returns how many events and keys changed.
     pub fn merge(&mut self, other: &Document) -> Result<Vec<u8>, JsValue> {
-        let other = other.value()?;
-        let applied = self.update(|value, _| Ok(value.try_merge(other)?))?;
+        let other = other.store()?;
+        let applied = self.holder.update(|live, _| Ok(live.merge(other)?))?;
         Ok(self.took(applied)?)
     }
 
@@ -225,24 +173,20 @@ impl Document {
 
     /// Discards what is not needed any more.
     pub fn compact(&mut self) -> Result<(), JsValue> {
-        Ok(self.update(|value, _| {
-            value.compact();
+        Ok(self.holder.update(|live, _| {
+            live.compact();
             Ok(())
         })?)
     }
 
     /// Begins to list changes. Those before are not listed.
     pub fn watch(&mut self) -> Result<(), JsValue> {
-        Ok(self.update(|value, _| {
-            let store = core::mem::take(value).into_store();
-            *value = Watched::with_limit(store, CHANGES);
-            Ok(())
-        })?)
+        Ok(self.holder.watch()?)
     }
 
     /// The changes since the last time, in batches.
     pub fn changes(&mut self) -> Result<Vec<u8>, JsValue> {
-        Ok(self.update(|value, _| Ok(changes::take(value)))?)
+        Ok(self.holder.update(|live, _| Ok(changes::take(live)))?)
     }
 
     /// Becomes a member of a group.

@@ -16,6 +16,7 @@ extern crate alloc;
 mod changes;
 mod document;
 mod failure;
+mod holder;
 mod member;
 mod names;
 mod read;

@@ -6,8 +6,9 @@ use alloc::vec::Vec;
 use dotted::replication::{Config, Event, Level, PeerId, Refusal, Replica, Ticket, Topology};
 use dotted::{DeltaCrdt, Dot, Limits, Value, VersionVector};
 
-use crate::document::{self, Document, Holder};
+use crate::document::{self, Document};
 use crate::failure::Failure;
+use crate::holder::Holder;
 use crate::names::act as op;
 use crate::wire::{In, Out};
 
@@ -19,16 +20,9 @@ pub fn start(document: &mut Document, mut input: In<'_>) -> Result<(), Failure> 
     config.topology = topology(&mut input)?;
     set_timing(&mut config, &input.value()?)?;
     set_bounds(&mut config, &input.value()?)?;
-    match core::mem::replace(&mut document.holder, Holder::Moving) {
-        Holder::Alone(value, writer) => {
-            document.holder = Holder::Member(Box::new(Replica::new(*value, writer, config)));
-            Ok(())
-        }
-        other => {
-            document.holder = other;
-            Err(Failure::IS_REPLICA)
-        }
-    }
+    let (value, writer) = document.holder.leave_alone()?;
+    document.holder = Holder::Member(Box::new(Replica::new(value, writer, config)));
+    Ok(())
 }
 
 /// Takes part no more; the store stays as it is.
@@ -36,7 +30,7 @@ fn stop(document: &mut Document) {
     document.holder = match core::mem::replace(&mut document.holder, Holder::Moving) {
         Holder::Member(replica) => {
             let (value, writer) = replica.into_parts();
-            Holder::Alone(Box::new(value), writer)
+            Holder::Watched(Box::new(value), writer)
         }
         other => other,
     };

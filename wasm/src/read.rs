@@ -4,8 +4,9 @@ use alloc::vec::Vec;
 
 use dotted::{ByName, ConflictKind, Limits, Value, ValueKind, Version, VersionVector, View};
 
-use crate::document::{Document, Holder};
+use crate::document::Document;
 use crate::failure::Failure;
+use crate::holder::Holder;
 use crate::names::{ask as ask_for, read as read_for};
 use crate::wire::{In, Out};
 
@@ -42,9 +43,9 @@ pub fn read(document: &Document, op: u8, mut input: In<'_>) -> Result<Vec<u8>, F
         read_for::VERSION => return Ok(store.version().encode()),
         read_for::STATE => return Ok(store.encode()),
         read_for::VIEW => return Ok(store.canonical()),
-        read_for::RECORD_OF_WRITER => return Ok(document.writer()?.record().encode()),
+        read_for::RECORD_OF_WRITER => return Ok(document.holder.writer()?.record().encode()),
         read_for::HASH => out.raw(&store.state_hash().to_be_bytes()),
-        read_for::WRITER => out.uuid(document.writer()?.uuid()),
+        read_for::WRITER => out.uuid(document.holder.writer()?.uuid()),
         read_for::LAST => out.option(document.last, |out, dot| out.dot(&dot)),
         read_for::CLOCK => clock(store.version(), &mut out),
         read_for::DECODED_VERSION => clock(&VersionVector::decode(input.bytes()?, &Limits::default())?, &mut out),

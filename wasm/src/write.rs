@@ -57,9 +57,9 @@ pub fn write(document: &mut Document, op: u8, mut input: In<'_>) -> Result<u32, 
         _ => Arguments::None,
     };
     let mut arguments = Some(arguments);
-    let written = document.update(|value, writer| {
+    let written = document.holder.update(|live, writer| {
         let arguments = arguments.take().unwrap_or(Arguments::None);
-        value.edit(writer, |store, edit| run(store, edit, op, name, arguments))
+        live.edit(writer, |store, edit| run(store, edit, op, name, arguments))
     })?;
     if written.last.is_some() {
         document.last = written.last;
@@ -67,6 +67,7 @@ pub fn write(document: &mut Document, op: u8, mut input: In<'_>) -> Result<u32, 
     Ok(written.count)
 }
 
+#[inline(never)]
 fn run<'e>(
     mut store: Mut<'e, ByName>,
     edit: &mut Edit<'e>,
