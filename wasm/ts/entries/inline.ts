@@ -1,7 +1,10 @@
 import { initialise } from "../index.js";
 import { base64 } from "./base64.js";
 
-initialise(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)));
+const text = atob(base64);
+const bytes = new Uint8Array(text.length);
+for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+initialise(bytes);
 
 /** Everything is ready at once; this is here so that the same code runs everywhere. */
 export const ready: Promise<void> = Promise.resolve();
