@@ -46,7 +46,22 @@ impl<'a> In<'a> {
     }
 
     pub fn value(&mut self) -> Result<Value, Failure> {
-        self.take()
+        // What sets and maps are full of is read here; all the rest as the binary format does.
+        match self.rest {
+            [2, small @ 0..0x80, rest @ ..] => {
+                self.rest = rest;
+                Ok(Value::Integer(i64::from(small >> 1) ^ -i64::from(small & 1)))
+            }
+            [2, rest @ ..] => {
+                self.rest = rest;
+                self.take().map(Value::Integer)
+            }
+            [4, rest @ ..] => {
+                self.rest = rest;
+                self.text().map(Value::from)
+            }
+            _ => self.take(),
+        }
     }
 
     /// A UUID as text.

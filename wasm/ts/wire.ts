@@ -265,18 +265,30 @@ export class In {
 
   text(): string {
     const length = this.number();
+    const bytes = this.#bytes;
     const start = this.#at;
-    this.#at += length;
-    if (length < 24) {
+    const end = start + length;
+    this.#at = end;
+    if (length < 32 && end <= bytes.length) {
+      // Short ASCII, the usual case, four at a time: several times as fast as a decoder.
       let text = "";
-      for (let at = start; at < start + length; at++) {
-        const code = this.#bytes[at] ?? 0;
-        if (code > 0x7f) return decoder.decode(this.#bytes.subarray(start, this.#at));
-        text += String.fromCharCode(code);
+      let seen = 0;
+      let at = start;
+      for (; at + 4 <= end; at += 4) {
+        const a = bytes[at]!;
+        const b = bytes[at + 1]!;
+        const c = bytes[at + 2]!;
+        const d = bytes[at + 3]!;
+        seen |= a | b | c | d;
+        text += String.fromCharCode(a, b, c, d);
       }
-      return text;
+      for (; at < end; at++) {
+        seen |= bytes[at]!;
+        text += String.fromCharCode(bytes[at]!);
+      }
+      if (seen < 0x80) return text;
     }
-    return decoder.decode(this.#bytes.subarray(start, this.#at));
+    return decoder.decode(bytes.subarray(start, end));
   }
 
   option<T>(read: (input: In) => T): T | undefined {
