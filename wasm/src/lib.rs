@@ -3,7 +3,7 @@
 //!
 //! A [`Document`] is a store with its writer, as it is or as a member of a group ([`dotted::replication`]). What
 //! crosses the boundary is numbers and bytes: names, keys and values are written in the form that they have in
-//! the binary format, by a small codec in TypeScript on the other side ([`wire`]), so that one call takes as many
+//! the binary format, by a small codec in TypeScript on the other side (`wire.rs`), so that one call takes as many
 //! values as one likes, and no JavaScript object is ever touched from here.
 //!
 //! *Absent on purpose*: callbacks (nothing of JavaScript runs while a document is borrowed), clocks and randomness

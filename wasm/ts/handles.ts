@@ -1,7 +1,8 @@
 import { args } from "./core.js";
 import { CrdtError } from "./error.js";
 import { Ask, Read, Write } from "./names.js";
-import { readVersions, type Store, type Unsubscribe, type ValueKind, type Version } from "./store.js";
+import { readVersions, type ValueKind, type Version } from "./changes.js";
+import type { Store, Unsubscribe } from "./store.js";
 import { type Data, define, type In, Out, toJson } from "./wire.js";
 
 const encoder = new Out();

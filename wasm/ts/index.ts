@@ -5,17 +5,8 @@
  */
 export { CrdtError, type CrdtErrorCode } from "./error.js";
 export type { Data, DataObject } from "./wire.js";
-export {
-  type Applied,
-  type Change,
-  type ChangeBatch,
-  type Conflict,
-  Store,
-  type StoreOptions,
-  type Unsubscribe,
-  type ValueKind,
-  type Version,
-} from "./store.js";
+export type { Change, ChangeBatch, Conflict, ValueKind, Version } from "./changes.js";
+export { type Applied, Store, type StoreOptions, type Unsubscribe } from "./store.js";
 export {
   Counter,
   Flag,

@@ -1,7 +1,9 @@
 import { args } from "./core.js";
 import { CrdtError } from "./error.js";
 import { Act, Read } from "./names.js";
-import { checkBytes, formatUuid, hex, parseUuid, randomUuid, readClock, type Store } from "./store.js";
+import { readClock } from "./changes.js";
+import { checkBytes, formatUuid, hex, parseUuid, randomUuid } from "./ids.js";
+import type { Store } from "./store.js";
 import type { In, Out } from "./wire.js";
 
 /** With whom a replica keeps up by itself. Whoever speaks to it is answered in any case. */

@@ -1,5 +1,6 @@
 import { Counter, Flag, LwwMapHandle, MultiRegister, RecordHandle, Register, SetHandle, Shown } from "./handles.js";
-import { type Applied, type Conflict, disposable, Store, type StoreOptions, type Unsubscribe } from "./store.js";
+import type { Conflict } from "./changes.js";
+import { type Applied, disposable, Store, type StoreOptions, type Unsubscribe } from "./store.js";
 import type { Data } from "./wire.js";
 
 /**

@@ -1,37 +1,21 @@
+import {
+  CAUSES,
+  type ChangeBatch,
+  type Conflict,
+  joined,
+  kindOf,
+  readBatch,
+  readClock,
+  readVersions,
+  type ValueKind,
+} from "./changes.js";
 import { answer, args, guarded } from "./core.js";
 import { type Document, open } from "./document.js";
 import { Counter, Flag, LwwMapHandle, Handle, MultiRegister, RecordHandle, Register, SetHandle } from "./handles.js";
+import { checkBytes, hex, parseUuid, randomUuid } from "./ids.js";
 import { Act, Ask, Read, type Write } from "./names.js";
 import { CrdtError } from "./error.js";
-import { type Data, define, In, type Out } from "./wire.js";
-
-/** The types of the values in a store. */
-export type ValueKind = "counter" | "register" | "multi-register" | "flag" | "set" | "map" | "record";
-
-/** @internal */
-export const KINDS: readonly ValueKind[] = ["counter", "register", "multi-register", "flag", "set", "map", "record"];
-
-/** A value that looks different. */
-export interface Change {
-  /** The name of the value; empty for a value on its own. */
-  readonly name: string;
-  /** Its type. */
-  readonly kind: ValueKind;
-  /** The element, key or field; null for a record as a whole. Other types have none. */
-  readonly key?: Data;
-  /** What became of it. After any change of a record, read all of it again. */
-  readonly change: "added" | "updated" | "removed";
-  /** Who wrote what is new there. Empty if what is known is only that it is gone. */
-  readonly by: readonly string[];
-}
-
-/** What changed at once. */
-export interface ChangeBatch {
-  /** Written here, taken in, or `missed`: more changed than is kept, so read everything again. */
-  readonly origin: "local" | "remote" | "missed";
-  /** Each key once. */
-  readonly changes: readonly Change[];
-}
+import { type Data, define, type In, type Out } from "./wire.js";
 
 /** How much was taken in. */
 export interface Applied {
@@ -41,32 +25,6 @@ export interface Applied {
   readonly events: number;
   /** How many keys look different. */
   readonly keys: number;
-}
-
-/** One of several concurrent versions. */
-export interface Version<T extends Data = Data> {
-  /** The value; of a deletion, what it deleted; undefined if that was erased. */
-  readonly value: T | undefined;
-  /** Whether this version deletes the value. */
-  readonly deleted: boolean;
-  /** The event that wrote it: `writer:counter`. */
-  readonly dot: string;
-  /** When it was written, in milliseconds since 1970. Only breaks ties among concurrent versions. */
-  readonly time: number;
-  /** Breaks ties among equal times. */
-  readonly logical: number;
-}
-
-/** A key with concurrent versions that differ. The same on all replicas that know the same events. */
-export interface Conflict {
-  readonly name: string;
-  readonly kind: ValueKind;
-  /** The key of a map or field of a record, null for a record as a whole. */
-  readonly key?: Data;
-  /** How it came about. Registers and maps do not tell whether the value was there before. */
-  readonly cause: "write-write" | "insert-insert" | "update-delete";
-  /** In the order of their dots. */
-  readonly versions: readonly Version[];
 }
 
 /** How a store begins. */
@@ -89,10 +47,6 @@ export interface StoreOptions {
 
 /** Ends a subscription. More than once does nothing. */
 export type Unsubscribe = () => void;
-
-const CAUSES = ["write-write", "insert-insert", "update-delete"] as const;
-const CHANGES = ["added", "updated", "removed"] as const;
-const ORIGINS = ["local", "remote", "missed"] as const;
 
 /** Frees what nobody holds any more, some time: `free()` is surer. */
 const registry = new FinalizationRegistry<Document>((document) => document.free());
@@ -496,56 +450,6 @@ export function disposable(type: { readonly prototype: { free(): void } }): void
   Object.defineProperty(type.prototype, symbol, { value, configurable: true, writable: true });
 }
 
-/** The local batches of one `batch()`, as one. */
-function joined(batches: ChangeBatch[]): ChangeBatch[] {
-  const [first] = batches;
-  if (first === undefined || batches.length === 1 || batches.some(({ origin }) => origin !== "local")) return batches;
-  const changes = new Map<string, Change>();
-  for (const change of batches.flatMap((batch) => batch.changes)) {
-    const key = JSON.stringify([change.kind, change.name, identity(change.key)]);
-    const before = changes.get(key);
-    changes.delete(key);
-    const kind = before === undefined ? change.change : both(before.change, change.change);
-    if (kind !== undefined) changes.set(key, { ...change, change: kind });
-  }
-  return changes.size > 0 ? [{ origin: "local", changes: [...changes.values()] }] : [];
-}
-
-/** What two changes of one key come to; nothing if it was added and removed. */
-function both(first: Change["change"], second: Change["change"]): Change["change"] | undefined {
-  if (first === "added") return second === "removed" ? undefined : "added";
-  if (first === "removed") return second === "removed" ? "removed" : "updated";
-  return second === "removed" ? "removed" : "updated";
-}
-
-/** A text that is the same for equal keys only. */
-function identity(key: Data | undefined): unknown {
-  if (key === undefined) return [];
-  const out = args().value(key).finish();
-  return hex(out);
-}
-
-function readBatch(input: In): ChangeBatch {
-  const origin = ORIGINS[input.number()] ?? "missed";
-  const changes: Change[] = [];
-  for (let left = input.number(); left > 0; left--) {
-    const kind = kindOf(input.number());
-    const name = input.text();
-    const key = input.option((from) => from.value());
-    const change = CHANGES[input.number()] ?? "updated";
-    const by: string[] = [];
-    for (let writers = input.number(); writers > 0; writers--) by.push(input.text());
-    changes.push(key === undefined ? { name, kind, change, by } : { name, kind, key, change, by });
-  }
-  return { origin, changes };
-}
-
-function kindOf(number: number): ValueKind {
-  const kind = KINDS[number];
-  if (kind === undefined) throw new CrdtError("internal", "a value of an unknown type");
-  return kind;
-}
-
 function handle(store: Store, kind: ValueKind, name: string): { toJSON(): unknown } {
   switch (kind) {
     case "counter":
@@ -565,56 +469,3 @@ function handle(store: Store, kind: ValueKind, name: string): { toJSON(): unknow
   }
 }
 
-/** @internal */
-export function readVersions<T extends Data>(input: In): Version<T>[] {
-  const versions: Version<T>[] = [];
-  for (let left = input.number(); left > 0; left--) {
-    const value = input.option((from) => from.value()) as T | undefined;
-    const deleted = input.flag();
-    versions.push({ value, deleted, dot: input.text(), time: input.number(), logical: input.number() });
-  }
-  return versions;
-}
-
-/** @internal */
-export function readClock(input: In): Record<string, number> {
-  const clock: Record<string, number> = {};
-  while (!input.isAtEnd) {
-    const writer = input.text();
-    clock[writer] = input.number();
-  }
-  return clock;
-}
-
-/** Whether these are bytes. @internal */
-export function checkBytes(bytes: Uint8Array): Uint8Array {
-  if (!(bytes instanceof Uint8Array)) throw new CrdtError("invalid-argument", "a Uint8Array is expected");
-  return bytes;
-}
-
-/** @internal */
-export function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** A new UUID of version 4. @internal */
-export function randomUuid(): Uint8Array {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  return bytes;
-}
-
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-
-/** @internal */
-export function parseUuid(text: string): Uint8Array {
-  if (typeof text !== "string" || !UUID.test(text)) throw new CrdtError("invalid-id", "not a UUID in lower case");
-  const digits = text.replaceAll("-", "");
-  return Uint8Array.from({ length: 16 }, (_, at) => Number.parseInt(digits.slice(2 * at, 2 * at + 2), 16));
-}
-
-/** The text form of a UUID. @internal */
-export function formatUuid(bytes: Uint8Array): string {
-  return hex(bytes).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
-}

@@ -1,0 +1,136 @@
+import { args } from "./core.js";
+import { CrdtError } from "./error.js";
+import { hex } from "./ids.js";
+import type { Data, In } from "./wire.js";
+
+/** The types of the values in a store. */
+export type ValueKind = "counter" | "register" | "multi-register" | "flag" | "set" | "map" | "record";
+
+/** @internal */
+export const KINDS: readonly ValueKind[] = ["counter", "register", "multi-register", "flag", "set", "map", "record"];
+
+/** A value that looks different. */
+export interface Change {
+  /** The name of the value; empty for a value on its own. */
+  readonly name: string;
+  /** Its type. */
+  readonly kind: ValueKind;
+  /** The element, key or field; null for a record as a whole. Other types have none. */
+  readonly key?: Data;
+  /** What became of it. After any change of a record, read all of it again. */
+  readonly change: "added" | "updated" | "removed";
+  /** Who wrote what is new there. Empty if what is known is only that it is gone. */
+  readonly by: readonly string[];
+}
+
+/** What changed at once. */
+export interface ChangeBatch {
+  /** Written here, taken in, or `missed`: more changed than is kept, so read everything again. */
+  readonly origin: "local" | "remote" | "missed";
+  /** Each key once. */
+  readonly changes: readonly Change[];
+}
+
+/** One of several concurrent versions. */
+export interface Version<T extends Data = Data> {
+  /** The value; of a deletion, what it deleted; undefined if that was erased. */
+  readonly value: T | undefined;
+  /** Whether this version deletes the value. */
+  readonly deleted: boolean;
+  /** The event that wrote it: `writer:counter`. */
+  readonly dot: string;
+  /** When it was written, in milliseconds since 1970. Only breaks ties among concurrent versions. */
+  readonly time: number;
+  /** Breaks ties among equal times. */
+  readonly logical: number;
+}
+
+/** A key with concurrent versions that differ. The same on all replicas that know the same events. */
+export interface Conflict {
+  readonly name: string;
+  readonly kind: ValueKind;
+  /** The key of a map or field of a record, null for a record as a whole. */
+  readonly key?: Data;
+  /** How it came about. Registers and maps do not tell whether the value was there before. */
+  readonly cause: "write-write" | "insert-insert" | "update-delete";
+  /** In the order of their dots. */
+  readonly versions: readonly Version[];
+}
+
+/** @internal */
+export const CAUSES = ["write-write", "insert-insert", "update-delete"] as const;
+const CHANGES = ["added", "updated", "removed"] as const;
+const ORIGINS = ["local", "remote", "missed"] as const;
+
+/** The local batches of one `batch()`, as one. @internal */
+export function joined(batches: ChangeBatch[]): ChangeBatch[] {
+  const [first] = batches;
+  if (first === undefined || batches.length === 1 || batches.some(({ origin }) => origin !== "local")) return batches;
+  const changes = new Map<string, Change>();
+  for (const change of batches.flatMap((batch) => batch.changes)) {
+    const key = JSON.stringify([change.kind, change.name, identity(change.key)]);
+    const before = changes.get(key);
+    changes.delete(key);
+    const kind = before === undefined ? change.change : both(before.change, change.change);
+    if (kind !== undefined) changes.set(key, { ...change, change: kind });
+  }
+  return changes.size > 0 ? [{ origin: "local", changes: [...changes.values()] }] : [];
+}
+
+/** What two changes of one key come to; nothing if it was added and removed. */
+function both(first: Change["change"], second: Change["change"]): Change["change"] | undefined {
+  if (first === "added") return second === "removed" ? undefined : "added";
+  if (first === "removed") return second === "removed" ? "removed" : "updated";
+  return second === "removed" ? "removed" : "updated";
+}
+
+/** A text that is the same for equal keys only. */
+function identity(key: Data | undefined): unknown {
+  if (key === undefined) return [];
+  const out = args().value(key).finish();
+  return hex(out);
+}
+
+/** @internal */
+export function readBatch(input: In): ChangeBatch {
+  const origin = ORIGINS[input.number()] ?? "missed";
+  const changes: Change[] = [];
+  for (let left = input.number(); left > 0; left--) {
+    const kind = kindOf(input.number());
+    const name = input.text();
+    const key = input.option((from) => from.value());
+    const change = CHANGES[input.number()] ?? "updated";
+    const by: string[] = [];
+    for (let writers = input.number(); writers > 0; writers--) by.push(input.text());
+    changes.push(key === undefined ? { name, kind, change, by } : { name, kind, key, change, by });
+  }
+  return { origin, changes };
+}
+
+/** @internal */
+export function kindOf(number: number): ValueKind {
+  const kind = KINDS[number];
+  if (kind === undefined) throw new CrdtError("internal", "a value of an unknown type");
+  return kind;
+}
+
+/** @internal */
+export function readVersions<T extends Data>(input: In): Version<T>[] {
+  const versions: Version<T>[] = [];
+  for (let left = input.number(); left > 0; left--) {
+    const value = input.option((from) => from.value()) as T | undefined;
+    const deleted = input.flag();
+    versions.push({ value, deleted, dot: input.text(), time: input.number(), logical: input.number() });
+  }
+  return versions;
+}
+
+/** @internal */
+export function readClock(input: In): Record<string, number> {
+  const clock: Record<string, number> = {};
+  while (!input.isAtEnd) {
+    const writer = input.text();
+    clock[writer] = input.number();
+  }
+  return clock;
+}
