@@ -11,6 +11,7 @@ pub mod guide {}
 mod causality;
 mod codec;
 mod crdt;
+mod hashing;
 mod kernel;
 #[cfg(feature = "quickcheck")]
 pub mod laws;
@@ -29,6 +30,7 @@ mod types;
 pub use causality::{Dot, Forked, ParseReplicaIdError, ReplicaId, Timestamp, VersionVector, Writer, WriterRecord};
 pub use codec::{DecodeError, FragmentCodec, Limits};
 pub use crdt::{Crdt, DeltaCrdt};
+pub use hashing::seed_hashing;
 pub use kernel::{
     Applied, ApplyError, Causal, CausalInbox, Change, ChangeKind, Data, Delta, DotStore, Edit, Either, Fragment,
     InboxFull, Kind, Mut, Operation, Part, RebaseError, Shared, View,

@@ -5,13 +5,13 @@ use core::cmp::Ordering;
 use core::fmt;
 use core::hash::BuildHasher;
 
-use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 use super::{Dot, MAX_COUNTER, MAX_WRITERS, ReplicaId};
+use crate::hashing::Keyed;
 
 /// What a replica has seen: for every writer, how many of its events, counted from the first.
 ///
@@ -37,7 +37,7 @@ struct Ids {
     branches: Vec<u32>,
     /// Slots by id, kept once there are more than `SCAN` ids.
     find: HashTable<u32>,
-    hasher: RandomState,
+    hasher: Keyed,
     /// The slots by id, once somebody asked; copies share it.
     #[cfg(feature = "std")]
     order: std::sync::OnceLock<Vec<u32>>,

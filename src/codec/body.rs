@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 
-use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,6 +11,7 @@ use super::value::{Names, Written, put_value, take_event, take_name, take_value}
 use super::wire::{Reader, put_varint};
 use super::{DecodeError, Limits};
 use crate::causality::{MAX_COUNTER, PackedDot, ReplicaId, VersionVector};
+use crate::hashing::Keyed;
 use crate::kernel::{DotStore, Effect, Fragment, Key, KeyForm, KeySort, Kind, Numbers, OwnedForm, Since, StoreDelta};
 
 /// A fragment that can be written down: every one. Generic code names it to encode values, deltas and
@@ -196,7 +196,7 @@ impl<'a, S: Kind> Table<'a, S> {
         removed.encode(0, out);
         known.encode(0, out);
         siblings.encode(0, out);
-        let mut names = HashMap::<_, u64, RandomState>::default();
+        let mut names = HashMap::<_, u64, Keyed>::default();
         for (item, earlier) in self.references() {
             let key = self.keys[item.key as usize];
             if let (None, Some(name)) = (earlier, key.name()) {

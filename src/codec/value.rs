@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 
-use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 use postcard::de_flavors::Slice;
 use postcard::ser_flavors::Flavor;
@@ -11,6 +10,7 @@ use serde::{Serialize, Serializer};
 
 use super::DecodeError;
 use super::wire::Reader;
+use crate::hashing::Keyed;
 use crate::kernel::{Key, Kind};
 
 /// The value of an event, as its kind writes it.
@@ -30,7 +30,7 @@ pub(super) fn take_event<S: Kind>(reader: &mut Reader<'_>, key: &S::Key) -> Resu
 /// The names that have appeared.
 pub(super) struct Names<N> {
     list: Vec<N>,
-    seen: HashSet<N, RandomState>,
+    seen: HashSet<N, Keyed>,
 }
 
 impl<N> Default for Names<N> {

@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 
-use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 
 use super::changes::{Change, ChangeKind, Changes};
@@ -20,6 +19,7 @@ use super::store::DotStore;
 use super::table::Table;
 use super::view::View;
 use crate::causality::{Dot, PackedDot, VersionVector};
+use crate::hashing::Keyed;
 use crate::mutants::{self, Mutant};
 
 impl<S: Kind> DotStore<S> {
@@ -75,7 +75,7 @@ impl<S: Kind> DotStore<S> {
 
     /// Lists what became of the slots that an edit wrote, given whether they were live before.
     pub(crate) fn report_touched(&self, touched: &[(u32, bool)], changes: &mut Changes<S::Key>) {
-        let mut seen = HashSet::<u32, RandomState>::default();
+        let mut seen = HashSet::<u32, Keyed>::default();
         for &(slot, was_live) in touched {
             if seen.insert(slot) {
                 self.report(slot, was_live, self.is_live(slot), changes);
@@ -85,7 +85,7 @@ impl<S: Kind> DotStore<S> {
 
     /// Visits the keys with an event that the peer has not seen, each once.
     pub(crate) fn visit_new(&self, since: &Since<'_>, mut visit: impl FnMut(u32)) {
-        let mut seen = HashSet::<u32, RandomState>::default();
+        let mut seen = HashSet::<u32, Keyed>::default();
         for (writer, known) in since.writers() {
             self.visit_after(writer, known, |_, slot| {
                 if self.has_siblings(slot) && !seen.insert(slot) {

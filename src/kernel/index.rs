@@ -1,9 +1,10 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
+
+use crate::hashing::Keyed;
 
 /// Per writer, the stored dots in the order of their counters, each with the slot of its entry.
 ///
@@ -21,7 +22,7 @@ struct Log {
     /// The window that is written to. Its start is behind all others.
     last: Dense,
     /// By window. None is empty.
-    older: HashMap<u64, Segment, RandomState>,
+    older: HashMap<u64, Segment, Keyed>,
     /// The windows of `older` in their order, which changes rarely and is read rarely.
     windows: BTreeSet<u64>,
 }

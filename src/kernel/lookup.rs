@@ -7,7 +7,6 @@ use alloc::vec::Vec;
 use core::borrow::Borrow;
 use core::hash::{BuildHasher, Hash};
 
-use foldhash::fast::RandomState;
 use hashbrown::Equivalent;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,6 +15,7 @@ pub use pair::WriterPair;
 
 use super::table::Table;
 use crate::causality::SlotMap;
+use crate::hashing::Keyed;
 
 /// What a kernel can use as a key.
 pub trait Key: Clone + Eq + Send + Sync + 'static {
@@ -361,7 +361,7 @@ pub struct Hashed<T>(pub(crate) T);
 #[derive(Clone, Default)]
 pub struct HashLookup {
     table: Table,
-    hasher: RandomState,
+    hasher: Keyed,
 }
 
 impl HashLookup {

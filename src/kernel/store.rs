@@ -3,7 +3,6 @@ mod collect;
 use alloc::vec::Vec;
 use core::mem;
 
-use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::column::Column;
@@ -12,6 +11,7 @@ use super::events::{Events, EventsOf};
 use super::index::Index;
 use super::lookup::{Key, Keys, Lookup, Vacant};
 use crate::causality::{PackedDot, VersionVector};
+use crate::hashing::Keyed;
 
 /// The one structure under all types: per key the antichain of maximal events, and per writer an
 /// index of their dots.
@@ -212,7 +212,7 @@ impl<S: Kind> DotStore<S> {
     pub(crate) fn slots_by_dot(&self, version: &VersionVector) -> Vec<u32> {
         let mut slots = Vec::with_capacity(self.live);
         // Of keys with siblings, the first live dot: looked for once.
-        let mut firsts = HashMap::<u32, _, RandomState>::default();
+        let mut firsts = HashMap::<u32, _, Keyed>::default();
         for &writer in version.slots_by_id().iter() {
             self.visit_after(writer, 0, |counter, slot| {
                 let first = match self.entries.get(slot).cell.state() {

@@ -3,10 +3,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::hash::{BuildHasher, Hash};
 
-use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use super::key::{Named, StoreKey, ValueKind};
+use crate::hashing::Keyed;
 use crate::kernel::{Column, Keys, Lookup, Table, Vacant};
 
 /// From keys to slots, for all names together; and from a name to the slots of its keys.
@@ -18,7 +18,7 @@ use crate::kernel::{Column, Keys, Lookup, Table, Vacant};
 #[derive(Clone, Default)]
 #[doc(hidden)]
 pub struct NameIndex {
-    hasher: RandomState,
+    hasher: Keyed,
     table: Table,
     /// By slot.
     links: Column<Link>,

@@ -2,13 +2,13 @@ use alloc::vec::Vec;
 use core::fmt::{self, Debug};
 use core::hash::Hash;
 
-use foldhash::fast::RandomState;
 use hashbrown::{Equivalent, HashSet};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::tag;
 use crate::causality::{Dot, Timestamp, Writer};
+use crate::hashing::Keyed;
 use crate::kernel::{
     Causal, Data, DotStore, Edit, Events, EventsMut, Hashed, Kind, Mut, ShowKind, View, payload, reads,
 };
@@ -297,7 +297,7 @@ reads! { impl[R: Data + Hash] Claiming<R> {
     /// All resources that were ever claimed, in the order of the dots: the same on all replicas.
     #[must_use]
     fn resources(view) -> Vec<&'a R> {
-        let mut seen = HashSet::<_, RandomState>::default();
+        let mut seen = HashSet::<_, Keyed>::default();
         let slots = view.events.slots_by_dot(view.version).into_iter();
         slots.map(|slot| &view.events.key_at(slot).0.resource).filter(|resource| seen.insert(*resource)).collect()
     }

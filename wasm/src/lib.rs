@@ -24,3 +24,10 @@ mod wire;
 mod write;
 
 pub use document::Document;
+
+/// Something random, once, before anything is made: where memory is the same at each start, hash tables are otherwise
+/// keyed the same.
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn seed(entropy: u32) {
+    dotted::seed_hashing(entropy as usize);
+}

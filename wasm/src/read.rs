@@ -80,10 +80,7 @@ fn read_named(store: View<'_, ByName>, op: u8, mut input: In<'_>, out: &mut Out)
         read_for::REGISTER => out.option(store.register(name).get(), Out::value),
         read_for::REGISTER_VERSIONS => versions(&store.register(name).versions(), out),
         read_for::MULTI => store.multi_register(name).values().for_each(|value| out.value(value)),
-        read_for::MULTI_VERSIONS => store.multi_register(name).versions().for_each(|(dot, value)| {
-            out.dot(&dot);
-            out.value(value);
-        }),
+        read_for::MULTI_VERSIONS => versions(&store.multi_register(name).versions(), out),
         read_for::SET => store.set(name).iter().for_each(|value| out.value(value)),
         read_for::MAP_GET => out.option(store.map(name).get(input.text()?), Out::value),
         read_for::MAP => store.map(name).iter().for_each(|(key, value)| {
@@ -124,22 +121,25 @@ fn clock(version: &VersionVector, out: &mut Out) {
     }
 }
 
-fn versions(versions: &[Version<'_, Value>], out: &mut Out) {
+fn versions(versions: &[Version<&Value>], out: &mut Out) {
     out.number(versions.len() as u64);
     for version in versions {
         out.option(version.value, Out::value);
         out.flag(version.deleted);
         out.dot(&version.dot);
-        out.number(version.timestamp.millis());
-        out.number(version.timestamp.logical().into());
+        out.flag(version.timestamp.is_some());
+        if let Some(at) = version.timestamp {
+            out.number(at.millis());
+            out.number(at.logical().into());
+        }
     }
 }
 
 fn conflicts(store: View<'_, ByName>, out: &mut Out) {
     for conflict in store.conflicts() {
-        out.number(kind(conflict.named.kind));
-        out.text(&conflict.named.name);
-        out.option(conflict.key.as_ref(), Out::value);
+        out.number(kind(conflict.key.kind()));
+        out.text(conflict.key.name());
+        out.option(conflict.key.key().as_ref(), Out::value);
         out.number(match conflict.kind {
             ConflictKind::WriteWrite => 0,
             ConflictKind::InsertInsert => 1,

@@ -39,10 +39,13 @@ export interface Version<T extends Data = Data> {
   readonly deleted: boolean;
   /** The event that wrote it: `writer:counter`. */
   readonly dot: string;
-  /** When it was written, in milliseconds since 1970. Only breaks ties among concurrent versions. */
-  readonly time: number;
+  /**
+   * When it was written, in milliseconds since 1970. Only breaks ties among concurrent versions. Undefined where the type
+   * keeps no times.
+   */
+  readonly time: number | undefined;
   /** Breaks ties among equal times. */
-  readonly logical: number;
+  readonly logical: number | undefined;
 }
 
 /** A key with concurrent versions that differ. The same on all replicas that know the same events. */
@@ -120,7 +123,10 @@ export function readVersions<T extends Data>(input: In): Version<T>[] {
   for (let left = input.number(); left > 0; left--) {
     const value = input.option((from) => from.value()) as T | undefined;
     const deleted = input.flag();
-    versions.push({ value, deleted, dot: input.text(), time: input.number(), logical: input.number() });
+    const dot = input.text();
+    const isTimed = input.flag();
+    const [time, logical] = isTimed ? [input.number(), input.number()] : [];
+    versions.push({ value, deleted, dot, time, logical });
   }
   return versions;
 }

@@ -1,4 +1,4 @@
-import { initSync } from "../dist/glue/dotted.js";
+import { initSync, seed } from "../dist/glue/dotted.js";
 
 import { CrdtError, translated } from "./error.js";
 import { In, Out } from "./wire.js";
@@ -10,6 +10,7 @@ export function initialise(module: BufferSource | WebAssembly.Module): void {
   if (isReady) return;
   try {
     initSync({ module });
+    seed(crypto.getRandomValues(new Uint32Array(1))[0]!);
   } catch (cause) {
     throw new CrdtError("not-ready", "this is not the WebAssembly module of this package", { cause });
   }

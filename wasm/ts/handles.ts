@@ -230,8 +230,8 @@ export class MultiRegister<T extends Data = Data> extends Shown<readonly T[]> {
   }
 
   /** All concurrent values with their events. */
-  versions(): { readonly dot: string; readonly value: T }[] {
-    return all(this.read(Read.MultiVersions), (input) => ({ dot: input.text(), value: input.value() as T }));
+  versions(): Version<T>[] {
+    return readVersions<T>(this.read(Read.MultiVersions));
   }
 
   protected override shown(): readonly T[] {
