@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { open, until, wire } from "./helpers.mjs";
+
+const limit = { timeout: 20_000 };
+
+test("others see what one shows, until it goes, and it is never in the store", limit, async (t) => {
+  const { ends } = wire();
+  const here = await open(t, { links: [ends[0]] });
+  const there = await open(t, { links: [ends[1]] });
+  here.presence.set({ name: "Aki", seat: "A1" });
+  await until(() => there.presence.snapshot().length === 1);
+  assert.deepEqual(there.presence.snapshot()[0], { peer: here.replica.me, state: { name: "Aki", seat: "A1" } });
+  assert.equal(there.presence.snapshot(), there.presence.snapshot());
+  assert.deepEqual(here.store.names(), []);
+  assert.deepEqual(there.store.clock(), {});
+  here.presence.set(undefined);
+  await until(() => there.presence.snapshot().length === 0);
+  here.presence.set("again");
+  await until(() => there.presence.snapshot().length === 1);
+  here.close();
+  await until(() => there.presence.snapshot().length === 0);
+});
+
+test("who comes later sees it, too", limit, async (t) => {
+  const { ends } = wire();
+  const here = await open(t, { links: [ends[0]] });
+  here.presence.set("here");
+  const there = await open(t, { links: [ends[1]] });
+  await until(() => there.presence.snapshot()[0]?.state === "here");
+});
+
+test("who was silent for long is forgotten", limit, async (t) => {
+  const net = wire();
+  const here = await open(t, { links: [net.ends[0]] });
+  const there = await open(t, { links: [net.ends[1]], announce: 5, presence: { expire: 30 } });
+  here.presence.set("here");
+  await until(() => there.presence.snapshot().length === 1);
+  net.ends[0].isUp = false;
+  await until(() => there.presence.snapshot().length === 0);
+});
+
+test("what is shown is bounded, and must be JSON", limit, async (t) => {
+  const here = await open(t);
+  here.presence.set("before");
+  assert.throws(() => here.presence.set("x".repeat(5_000)), { name: "CrdtError", code: "too-large" });
+  assert.throws(() => here.presence.set(() => 1), { name: "CrdtError", code: "invalid-value" });
+  assert.throws(() => here.presence.set(1n), { name: "CrdtError", code: "invalid-value" });
+  assert.equal(here.presence.own, "before");
+  const from = (at) => `00000000-0000-4000-8000-${String(at).padStart(12, "0")}`;
+  for (let at = 0; at < 1_000; at++) here.presence.receive(from(at), Buffer.from(String(at)), at);
+  assert.equal(here.presence.snapshot().length, 256);
+  here.presence.receive(from(1), Buffer.from("{not json"), 1_000);
+  here.presence.receive(from(2), new Uint8Array([0xff, 0x22]), 1_000);
+  here.presence.receive(from(3), new Uint8Array(10_000).fill(0x31), 1_000);
+  assert.equal(here.presence.snapshot().length, 256);
+  assert.equal(here.presence.snapshot()[0].state, 744);
+});

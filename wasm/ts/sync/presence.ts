@@ -1,0 +1,149 @@
+import { CrdtError, type Unsubscribe } from "../index.js";
+
+/** What others show: name, colour, cursor, whatever is small. Never stored. */
+export interface PresenceOptions {
+  /** How long the others are shown without being heard, in milliseconds: 35,000. */
+  readonly expire?: number;
+  /** How many others are kept: 256. Those heard last stay. */
+  readonly peers?: number;
+  /** How long the JSON may be, in bytes: 4,096. */
+  readonly bytes?: number;
+}
+
+/** Somebody. */
+export interface Present<T = unknown> {
+  readonly peer: string;
+  /** Made by them: look at it before it is believed. */
+  readonly state: T;
+}
+
+/**
+ * Who is there, and what they show. It is sent around and forgotten: never in the store, never on a disk, gone after a
+ * while of silence.
+ */
+export class Presence {
+  readonly #expire: number;
+  readonly #peersMax: number;
+  readonly #bytesMax: number;
+  readonly #peers = new Map<string, { readonly present: Present; heard: number }>();
+  readonly #callbacks = new Set<() => void>();
+  readonly #send: () => void;
+  #own: Uint8Array | undefined;
+  #state: unknown;
+  #snapshot: readonly Present[] | undefined;
+
+  /** @internal */
+  constructor(options: PresenceOptions, send: () => void) {
+    this.#expire = options.expire ?? 35_000;
+    this.#peersMax = options.peers ?? 256;
+    this.#bytesMax = options.bytes ?? 4_096;
+    this.#send = send;
+  }
+
+  /**
+   * Shows this to the others; `undefined` shows nothing any more.
+   *
+   * @throws {@link CrdtError} `too-large`, or `invalid-value` if it has no JSON. Others go on seeing what they saw.
+   */
+  set(state: unknown): void {
+    this.#own = state === undefined ? new Uint8Array() : this.#encode(state);
+    this.#state = state;
+    this.#send();
+  }
+
+  /** What this one shows. */
+  get own(): unknown {
+    return this.#state;
+  }
+
+  /** The others, in the order of their ids. The same object until something changes. */
+  snapshot(): readonly Present[] {
+    this.#snapshot ??= [...this.#peers.values()]
+      .map(({ present }) => present)
+      .sort((a, b) => (a.peer < b.peer ? -1 : 1));
+    return this.#snapshot;
+  }
+
+  /** Calls back when others come, go, or show something else. */
+  subscribe(callback: () => void): Unsubscribe {
+    const entry = (): void => callback();
+    this.#callbacks.add(entry);
+    return () => void this.#callbacks.delete(entry);
+  }
+
+  #encode(state: unknown): Uint8Array {
+    let text: string | undefined;
+    try {
+      text = JSON.stringify(state);
+    } catch (cause) {
+      throw new CrdtError("invalid-value", "what is shown has no JSON", { cause });
+    }
+    if (text === undefined) throw new CrdtError("invalid-value", "what is shown has no JSON");
+    const bytes = new TextEncoder().encode(text);
+    if (bytes.length > this.#bytesMax) {
+      throw new CrdtError("too-large", `what is shown has ${bytes.length} bytes of ${this.#bytesMax}`);
+    }
+    return bytes;
+  }
+
+  /** @internal What is to be sent, if there is anything. */
+  get content(): Uint8Array | undefined {
+    return this.#own;
+  }
+
+  /** @internal Somebody shows something. What cannot be read is passed over. */
+  receive(peer: string, content: Uint8Array, now: number): void {
+    if (content.length === 0) return this.remove(peer);
+    if (content.length > this.#bytesMax) return;
+    let state: unknown;
+    try {
+      state = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(content));
+    } catch {
+      return;
+    }
+    const before = this.#peers.get(peer);
+    this.#peers.delete(peer);
+    if (before !== undefined && JSON.stringify(before.present.state) === JSON.stringify(state)) {
+      this.#peers.set(peer, { present: before.present, heard: now });
+      return;
+    }
+    this.#peers.set(peer, { present: { peer, state }, heard: now });
+    const [oldest] = this.#peers.keys();
+    if (this.#peers.size > this.#peersMax && oldest !== undefined) this.#peers.delete(oldest);
+    this.#changed();
+  }
+
+  /** @internal */
+  remove(peer: string): void {
+    if (this.#peers.delete(peer)) this.#changed();
+  }
+
+  /** @internal Forgets who was silent for long. */
+  expire(now: number): void {
+    // Those heard last are last.
+    for (const [peer, { heard }] of this.#peers) {
+      if (now - heard <= this.#expire) break;
+      this.remove(peer);
+    }
+  }
+
+  #changed(): void {
+    this.#snapshot = undefined;
+    for (const callback of this.#callbacks) {
+      try {
+        callback();
+      } catch (error) {
+        // As an event listener that throws: the page is told, the others are called.
+        reportLater(error);
+      }
+    }
+  }
+}
+
+/** Throws where nothing else is interrupted. */
+export function reportLater(error: unknown): void {
+  if (typeof globalThis.reportError === "function") globalThis.reportError(error);
+  else queueMicrotask(() => {
+    throw error;
+  });
+}

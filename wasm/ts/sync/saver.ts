@@ -1,0 +1,221 @@
+import { CrdtError, Store } from "../index.js";
+import type { Saved, StorageAdapter } from "../storage/adapter.js";
+import { failure } from "../storage/failure.js";
+
+/** How storage is: not used, everything stored, being stored, or failing and tried again. */
+export type StorageState = "none" | "saved" | "saving" | "failing";
+
+const COMPACT_PARTS = 64;
+
+/** What the saver tells. */
+export interface SaverListener {
+  /** Everything up to this version is durable. */
+  saved(version: Uint8Array): void;
+  /** Its state is another one. */
+  changed(): void;
+}
+
+/**
+ * Keeps a store in storage: appends what is new, one part after the other, and tries again when that fails. What was not
+ * stored stays in memory, and goes into the next part.
+ */
+export class Saver {
+  readonly store: Store;
+  state: StorageState = "saved";
+  error: CrdtError | undefined;
+  /** Whether the writer's record is stored with the parts: then nothing may leave before it is stored. */
+  isDurable: boolean;
+  readonly #adapter: StorageAdapter;
+  readonly #retry: number;
+  #listener: SaverListener | undefined;
+  #isOpen: boolean;
+  #stored: Uint8Array;
+  #parts: number;
+  #isWanted = false;
+  #isRunning = false;
+  #isClosed = false;
+  #wake: (() => void) | undefined;
+
+  /** Loads a store. Whatever is wrong with the storage, there is a store to go on with. */
+  static async open(adapter: StorageAdapter, retry: number): Promise<Saver> {
+    let saved: Saved | undefined;
+    let error: CrdtError | undefined;
+    try {
+      saved = await adapter.open();
+    } catch (thrown) {
+      error = failure(thrown);
+    }
+    const parts = saved?.parts ?? [];
+    let store = create(saved?.writer);
+    error ??= applyAll(store, parts);
+    if (error !== undefined && saved?.writer !== undefined) {
+      // Not all that it has written is here: going on with the writer could use names again.
+      store.free();
+      store = new Store();
+      applyAll(store, parts);
+    }
+    return new Saver(adapter, store, { isOpen: saved !== undefined, parts: parts.length, error, retry });
+  }
+
+  private constructor(
+    adapter: StorageAdapter,
+    store: Store,
+    found: { isOpen: boolean; parts: number; error: CrdtError | undefined; retry: number },
+  ) {
+    this.#adapter = adapter;
+    this.store = store;
+    this.#isOpen = found.isOpen;
+    this.#parts = found.parts;
+    this.#retry = found.retry;
+    this.#stored = store.version();
+    this.error = found.error;
+    this.isDurable = found.error === undefined;
+    if (found.error !== undefined) this.state = "failing";
+  }
+
+  /** Begins to save. */
+  start(listener: SaverListener): void {
+    this.#listener = listener;
+    if (!this.#isOpen) this.save();
+  }
+
+  /** Whether there is something that is not stored. */
+  get isBehind(): boolean {
+    return !this.#isOpen || !isSame(this.#stored, this.store.version());
+  }
+
+  /** Saves soon. */
+  save(): void {
+    this.#isWanted = true;
+    if (!this.#isRunning) void this.#run();
+  }
+
+  /** Tries again at once. */
+  hurry(): void {
+    this.#wake?.();
+    this.save();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#listener = undefined;
+    this.#wake?.();
+    this.#adapter.close();
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    let failures = 0;
+    while (this.#isWanted && !this.#isClosed) {
+      this.#isWanted = false;
+      try {
+        await this.#step();
+        failures = 0;
+      } catch (thrown) {
+        if (this.#isClosed) break;
+        await this.#failed(failure(thrown));
+        this.#isWanted = true;
+        failures += 1;
+        await this.#pause(Math.min(60_000, this.#retry * 2 ** Math.min(failures, 10)));
+      }
+    }
+    this.#isRunning = false;
+  }
+
+  async #step(): Promise<void> {
+    if (!this.#isOpen) await this.#reopen();
+    const version = this.store.version();
+    if (isSame(version, this.#stored)) return this.#show("saved", undefined);
+    this.#show("saving", this.error);
+    const part = this.store.encodeSince(this.#stored);
+    await this.#adapter.append(part, this.isDurable ? this.store.writerRecord() : undefined);
+    if (this.#isClosed) return;
+    this.#stored = version;
+    this.#parts += 1;
+    this.#show("saved", undefined);
+    this.#listener?.saved(version);
+    if (this.#parts >= COMPACT_PARTS) await this.#compact();
+  }
+
+  async #reopen(): Promise<void> {
+    const { parts } = await this.#adapter.open();
+    // The writer that comes with them is not used: this store has one already.
+    this.#isOpen = true;
+    this.#parts = parts.length;
+    const error = applyAll(this.store, parts);
+    if (error !== undefined) this.#show("failing", error);
+  }
+
+  async #compact(): Promise<void> {
+    this.#parts = 1;
+    await this.#adapter.compact(mergeParts);
+  }
+
+  async #failed(error: CrdtError): Promise<void> {
+    this.#show("failing", error);
+    if (!this.isDurable) return;
+    // Nothing could leave any more. It can if nobody ever goes on with this writer after a restart.
+    try {
+      await this.#adapter.abandon();
+      this.isDurable = false;
+      this.#listener?.changed();
+    } catch {
+      // Then what is written here waits in memory for the storage; what comes from others is taken in.
+    }
+  }
+
+  #show(state: StorageState, error: CrdtError | undefined): void {
+    if (this.state === state && this.error === error) return;
+    this.state = state;
+    this.error = error;
+    this.#listener?.changed();
+  }
+
+  #pause(time: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, time);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+function create(writer: Uint8Array | undefined): Store {
+  if (writer === undefined) return new Store();
+  try {
+    return new Store({ writer });
+  } catch {
+    // A record that cannot be read: a new writer is always right.
+    return new Store();
+  }
+}
+
+/** Takes in what can be taken in. The first thing that is wrong. */
+function applyAll(store: Store, parts: readonly Uint8Array[]): CrdtError | undefined {
+  let first: CrdtError | undefined;
+  for (const part of parts) {
+    try {
+      store.apply(part);
+    } catch (thrown) {
+      first ??= failure(thrown);
+    }
+  }
+  return first;
+}
+
+/** Many parts as one. Throws if one cannot be read: then all of them stay. */
+function mergeParts(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Store();
+  try {
+    for (const part of parts) whole.apply(part);
+    return whole.encode();
+  } finally {
+    whole.free();
+  }
+}
+
+export function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, at) => byte === other[at]);
+}
