@@ -41,6 +41,13 @@ await build({
   entryPoints: { node: "ts/entries/node.ts", web: "ts/entries/web.ts", inline: "ts/entries/inline.ts", slim: "ts/entries/slim.ts" },
   plugins: [core, alias],
 });
+// What applications need around it, each by itself.
+await build({
+  ...options,
+  entryPoints: { storage: "ts/storage/index.ts", sync: "ts/sync/index.ts", react: "ts/react/index.ts" },
+  external: ["react"],
+  plugins: [core],
+});
 // The glue alone, as it is in the core: for the size check.
 await build({ ...options, entryPoints: ["dist/glue/dotted.js"], outdir: "dist/glue/minified" });
 
@@ -68,9 +75,17 @@ const manifest = {
     "./web": entry("web"),
     "./inline": entry("inline"),
     "./slim": entry("slim"),
+    ...Object.fromEntries(
+      ["storage", "sync", "react"].map((part) => [
+        `./${part}`,
+        { types: `./types/${part}/index.d.ts`, default: `./${part}.js` },
+      ]),
+    ),
     "./dotted.wasm": "./dotted.wasm",
     "./package.json": "./package.json",
   },
+  peerDependencies: { react: ">=18" },
+  peerDependenciesMeta: { react: { optional: true } },
   files: ["*.js", "dotted.wasm", "types", "README.md", "LICENSE-*"],
 };
 writeFileSync("dist/package.json", `${JSON.stringify(manifest, null, 2)}\n`);

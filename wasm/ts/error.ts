@@ -11,6 +11,8 @@
  * | `overflow` `out-of-range` | a number does not fit |
  * | `invalid-value` `invalid-text` `invalid-id` `invalid-argument` | an argument cannot be used |
  * | `not-member` `retired` `muted` `myself` `forked` `same-writer` `no-replica` `is-replica` `refused` | a rule of replication |
+ * | `quota` `storage` | there is no room left where the store is kept, or it fails otherwise |
+ * | `connection` | a link to others is lost |
  * | `freed` `not-ready` `in-batch` | the call comes at a wrong time |
  * | `internal` | a defect of this package: please report it |
  */
@@ -24,6 +26,7 @@ export type CrdtErrorCode =
   | "invalid-value" | "invalid-text" | "invalid-id" | "invalid-argument"
   | "not-member" | "retired" | "muted" | "myself" | "forked" | "same-writer"
   | "no-replica" | "is-replica" | "refused"
+  | "quota" | "storage" | "connection"
   | "freed" | "not-ready" | "in-batch" | "internal";
 
 /** What every call of this package throws. Whatever threw it has changed nothing. */
