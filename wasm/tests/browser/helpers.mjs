@@ -1,0 +1,52 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { chromium } from "playwright-core";
+
+import { startPages } from "../../demo/serve.mjs";
+import { startRelay } from "../../relay/relay.mjs";
+
+// Nothing but the pages is asked for, and nothing is left behind.
+const FLAGS = [
+  "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+];
+
+/** A browser with an empty profile. `open` makes pages; what goes wrong in them fails `finish`. */
+export async function browse(options = {}) {
+  const profile = mkdtempSync(join(tmpdir(), "dotted-chromium-"));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: FLAGS,
+    viewport: { width: 1_240, height: 900 },
+    ...options,
+  });
+  context.setDefaultTimeout(20_000);
+  const problems = [];
+  return {
+    context,
+    async open(url) {
+      const page = await context.newPage();
+      page.on("pageerror", (error) => problems.push(error.message));
+      page.on("console", (message) => {
+        // A relay that is away is told of by the browser, too.
+        if (message.type() === "error" && !message.text().includes("WebSocket connection")) problems.push(message.text());
+      });
+      await page.goto(url);
+      return page;
+    },
+    problems,
+    async close() {
+      await context.close();
+      rmSync(profile, { recursive: true, force: true });
+    },
+  };
+}
+
+export { startPages, startRelay };
+
+/** Waits until something in the page is so. */
+export function until(page, holds, argument) {
+  return page.waitForFunction(holds, argument, { polling: 50 });
+}

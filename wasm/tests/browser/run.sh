@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# The adapters in Node, and the demo in a real browser. Installs what is missing. The package must be built.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+[ -f dist/sync.js ] || bash build.sh
+[ -d node_modules/playwright-core ] || npm ci --no-audit --no-fund --loglevel=error
+
+export CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
+if [ -z "$CHROMIUM" ] && [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
+  apt-get update -qq && apt-get install -y -qq chromium
+  CHROMIUM=$(command -v chromium)
+fi
+[ -n "$CHROMIUM" ] || { echo "install Chromium first, or name it in CHROMIUM" >&2; exit 1; }
+
+node --test tests/adapters/*.test.mjs
+# One browser at a time.
+node --test --test-concurrency=1 tests/browser/*.test.mjs
