@@ -25,7 +25,7 @@ export class Presence {
   readonly #expire: number;
   readonly #peersMax: number;
   readonly #bytesMax: number;
-  readonly #peers = new Map<string, { readonly present: Present; heard: number }>();
+  readonly #peers = new Map<string, { readonly present: Present; readonly heard: number; readonly over: unknown }>();
   readonly #callbacks = new Set<() => void>();
   readonly #send: () => void;
   #own: Uint8Array | undefined;
@@ -91,8 +91,8 @@ export class Presence {
     return this.#own;
   }
 
-  /** @internal Somebody shows something. What cannot be read is passed over. */
-  receive(peer: string, content: Uint8Array, now: number): void {
+  /** @internal Somebody shows something, over a link. What cannot be read is passed over. */
+  receive(peer: string, content: Uint8Array, now: number, over?: unknown): void {
     if (content.length === 0) return this.remove(peer);
     if (content.length > this.#bytesMax) return;
     let state: unknown;
@@ -104,10 +104,10 @@ export class Presence {
     const before = this.#peers.get(peer);
     this.#peers.delete(peer);
     if (before !== undefined && JSON.stringify(before.present.state) === JSON.stringify(state)) {
-      this.#peers.set(peer, { present: before.present, heard: now });
+      this.#peers.set(peer, { present: before.present, heard: now, over });
       return;
     }
-    this.#peers.set(peer, { present: { peer, state }, heard: now });
+    this.#peers.set(peer, { present: { peer, state }, heard: now, over });
     const [oldest] = this.#peers.keys();
     if (this.#peers.size > this.#peersMax && oldest !== undefined) this.#peers.delete(oldest);
     this.#changed();
@@ -116,6 +116,11 @@ export class Presence {
   /** @internal */
   remove(peer: string): void {
     if (this.#peers.delete(peer)) this.#changed();
+  }
+
+  /** @internal Forgets who was heard over a link that is gone. */
+  removeOver(link: unknown): void {
+    for (const [peer, { over }] of this.#peers) if (over === link) this.remove(peer);
   }
 
   /** @internal Forgets who was silent for long. */

@@ -35,6 +35,7 @@ export class Saver {
   #isRunning = false;
   #isClosed = false;
   #wake: (() => void) | undefined;
+  readonly #waiting: { readonly resolve: () => void; readonly reject: (error: CrdtError) => void }[] = [];
 
   /** Loads a store. Whatever is wrong with the storage, there is a store to go on with. */
   static async open(adapter: StorageAdapter, retry: number): Promise<Saver> {
@@ -90,6 +91,14 @@ export class Saver {
     if (!this.#isRunning) void this.#run();
   }
 
+  /** Resolves once nothing is behind. */
+  flush(): Promise<void> {
+    if (this.#isClosed) return Promise.reject(closed());
+    if (!this.isBehind) return Promise.resolve();
+    this.save();
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+
   /** Tries again at once. */
   hurry(): void {
     this.#wake?.();
@@ -100,7 +109,9 @@ export class Saver {
     this.#isClosed = true;
     this.#listener = undefined;
     this.#wake?.();
-    this.#adapter.close();
+    for (const { reject } of this.#waiting.splice(0)) reject(closed());
+    // What is not open here may be in use by somebody else.
+    if (this.#isOpen) this.#adapter.close();
   }
 
   async #run(): Promise<void> {
@@ -124,8 +135,12 @@ export class Saver {
 
   async #step(): Promise<void> {
     if (!this.#isOpen) await this.#reopen();
+    if (this.#isClosed) return;
     const version = this.store.version();
-    if (isSame(version, this.#stored)) return this.#show("saved", undefined);
+    if (isSame(version, this.#stored)) {
+      for (const { resolve } of this.#waiting.splice(0)) resolve();
+      return this.#show("saved", undefined);
+    }
     this.#show("saving", this.error);
     const part = this.store.encodeSince(this.#stored);
     await this.#adapter.append(part, this.isDurable ? this.store.writerRecord() : undefined);
@@ -134,11 +149,13 @@ export class Saver {
     this.#parts += 1;
     this.#show("saved", undefined);
     this.#listener?.saved(version);
+    if (!this.isBehind) for (const { resolve } of this.#waiting.splice(0)) resolve();
     if (this.#parts >= COMPACT_PARTS) await this.#compact();
   }
 
   async #reopen(): Promise<void> {
     const { parts } = await this.#adapter.open();
+    if (this.#isClosed) return this.#adapter.close();
     // The writer that comes with them is not used: this store has one already.
     this.#isOpen = true;
     this.#parts = parts.length;
@@ -180,6 +197,10 @@ export class Saver {
       };
     });
   }
+}
+
+function closed(): CrdtError {
+  return new CrdtError("storage", "it was closed before all of it was stored");
 }
 
 function create(writer: Uint8Array | undefined): Store {

@@ -66,6 +66,7 @@ export class Sync {
   readonly #callbacks = new Set<() => void>();
   #replica: Replica;
   #snapshot: SyncStatus | undefined;
+  #told: SyncStatus | undefined;
   #problem: CrdtError | ReplicaEvent | undefined;
   #sent = 0;
   #received = 0;
@@ -108,7 +109,10 @@ export class Sync {
 
   /** How things are. The same object until something changes. */
   snapshot(): SyncStatus {
-    this.#snapshot ??= this.#status();
+    if (this.#snapshot === undefined || this.#isSoon) {
+      const after = this.#status();
+      if (this.#snapshot === undefined || print(this.#snapshot) !== print(after)) this.#snapshot = after;
+    }
     return this.#snapshot;
   }
 
@@ -134,13 +138,22 @@ export class Sync {
     });
     return () => {
       if (!this.#links.delete(over)) return;
-      this.#leaveAll(over);
+      this.#guard(() => this.#leaveAll(over));
       link.close();
       this.#soon();
     };
   }
 
-  /** Says good-bye and ends. The store stays as it is, and is not freed. */
+  /**
+   * Resolves once all that the store has now is stored; at once without storage. While storing fails it waits.
+   *
+   * @throws {@link CrdtError} `storage` if it was closed before that.
+   */
+  async stored(): Promise<void> {
+    await this.#saver?.flush();
+  }
+
+  /** Says good-bye and ends; what is not stored then is not stored. The store stays as it is, and is not freed. */
   close(): void {
     if (this.#isClosed) return;
     this.#sayBye();
@@ -149,6 +162,7 @@ export class Sync {
     clearInterval(this.#beat);
     for (const end of this.#ends) end();
     for (const { link } of this.#links) link.close();
+    this.#links.clear();
     this.#saver?.close();
     this.#callbacks.clear();
     if (!this.store.isFreed) this.#replica.stop();
@@ -213,7 +227,7 @@ export class Sync {
       case FrameKind.Message:
         return this.#message(over, frame);
       case FrameKind.Presence:
-        return this.presence.receive(frame.from, frame.content, now());
+        return this.presence.receive(frame.from, frame.content, now(), over);
       case FrameKind.Bye:
         this.presence.remove(frame.from);
         return this.#leave(frame.from);
@@ -276,6 +290,7 @@ export class Sync {
 
   #leaveAll(over: Attached): void {
     for (const [peer, known] of this.#peers) if (known.over === over) this.#leave(peer);
+    this.presence.removeOver(over);
   }
 
   /** Takes part under another name. A replica begins with what is durable: all of it must be. */
@@ -389,10 +404,10 @@ export class Sync {
   }
 
   #tell(): void {
-    const before = this.#snapshot;
-    const after = this.#status();
-    if (before !== undefined && print(before) === print(after)) return;
-    this.#snapshot = after;
+    const status = this.#status();
+    if (this.#snapshot === undefined || print(this.#snapshot) !== print(status)) this.#snapshot = status;
+    if (this.#told === this.#snapshot) return;
+    this.#told = this.#snapshot;
     for (const callback of this.#callbacks) {
       try {
         callback();
@@ -408,13 +423,14 @@ export class Sync {
     const peers: PeerStatus[] = [...this.#peers]
       .map(([peer, { over }]) => ({ peer, link: over.link.name, isInSync: synced.get(peer) === true }))
       .sort((a, b) => (a.peer < b.peer ? -1 : 1));
-    const error = this.#saver?.error;
+    const { error, state = "none" } = this.#saver ?? {};
+    const isBehind = state === "saved" && this.#saver?.isBehind === true;
     return {
       state: stateOf(links, peers),
       links,
       peers,
       conflicts: this.store.conflicts().length,
-      storage: { state: this.#saver?.state ?? "none", ...(error && { error }) },
+      storage: { state: isBehind ? "saving" : state, ...(error && { error }) },
       ...(this.#problem && { problem: this.#problem }),
     };
   }
