@@ -211,19 +211,40 @@ test("parts that cannot be read are told, stay where they are, and the rest is t
   end(before);
   await inner.append(new Uint8Array([1, 2, 3]), undefined);
   const here = await open(t, { storage: inner });
-  assert.equal(here.snapshot().storage.state, "failing");
-  assert.equal(typeof here.snapshot().storage.error.code, "string");
+  assert.equal(here.snapshot().storage.error.code, "truncated");
   assert.ok(here.store.set("cart").has("milk"));
   for (let round = 0; round < 80; round++) {
     here.store.counter("likes").increment();
     await here.stored();
   }
+  assert.equal(here.snapshot().storage.error.code, "truncated");
   end(here);
   const { parts } = await inner.open();
   assert.ok(parts.some((part) => part.length === 3), "the damaged part was thrown away");
   inner.close();
   const next = await open(t, { storage: inner });
   assert.equal(next.store.counter("likes").value, 80);
+});
+
+test("parts that cannot be put together are told, and writing goes on", limit, async (t) => {
+  const storage = failing(new MemoryStorage());
+  storage.fails = (call) => call === "compact";
+  storage.error = quota();
+  const here = await open(t, { storage });
+  for (let round = 0; round < 65; round++) {
+    here.store.counter("likes").increment();
+    await here.stored();
+  }
+  await until(() => here.snapshot().storage.error?.code === "quota");
+  assert.equal(here.snapshot().storage.state, "saved");
+  storage.error = undefined;
+  for (let round = 0; round < 65; round++) {
+    here.store.counter("likes").increment();
+    await here.stored();
+  }
+  await until(() => storage.inner.size < 2_000);
+  assert.equal(here.snapshot().storage.error, undefined);
+  assert.equal(here.store.counter("likes").value, 130);
 });
 
 test("an adapter is used by one at a time", limit, async (t) => {

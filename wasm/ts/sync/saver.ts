@@ -31,6 +31,10 @@ export class Saver {
   #isOpen: boolean;
   #stored: Uint8Array;
   #parts: number;
+  /** What is wrong with parts that are stored. */
+  #damage: CrdtError | undefined;
+  /** Why parts could not be put together the last time. */
+  #crowded: CrdtError | undefined;
   #isWanted = false;
   #isRunning = false;
   #isClosed = false;
@@ -71,7 +75,8 @@ export class Saver {
     this.#stored = store.version();
     this.error = found.error;
     this.isDurable = found.error === undefined;
-    if (found.error !== undefined) this.state = "failing";
+    if (found.isOpen) this.#damage = found.error;
+    else this.state = "failing";
   }
 
   /** Begins to save. */
@@ -139,7 +144,7 @@ export class Saver {
     const version = this.store.version();
     if (isSame(version, this.#stored)) {
       for (const { resolve } of this.#waiting.splice(0)) resolve();
-      return this.#show("saved", undefined);
+      return this.#show("saved", this.#damage ?? this.#crowded);
     }
     this.#show("saving", this.error);
     const part = this.store.encodeSince(this.#stored);
@@ -147,10 +152,11 @@ export class Saver {
     if (this.#isClosed) return;
     this.#stored = version;
     this.#parts += 1;
-    this.#show("saved", undefined);
+    this.#show("saved", this.#damage ?? this.#crowded);
     this.#listener?.saved(version);
     if (!this.isBehind) for (const { resolve } of this.#waiting.splice(0)) resolve();
-    if (this.#parts >= COMPACT_PARTS) await this.#compact();
+    // Parts that cannot be read are not touched: perhaps somebody else can.
+    if (this.#parts >= COMPACT_PARTS && this.#damage === undefined) await this.#compact();
   }
 
   async #reopen(): Promise<void> {
@@ -159,13 +165,19 @@ export class Saver {
     // The writer that comes with them is not used: this store has one already.
     this.#isOpen = true;
     this.#parts = parts.length;
-    const error = applyAll(this.store, parts);
-    if (error !== undefined) this.#show("failing", error);
+    this.#damage = applyAll(this.store, parts);
   }
 
   async #compact(): Promise<void> {
     this.#parts = 1;
-    await this.#adapter.compact(mergeParts);
+    try {
+      await this.#adapter.compact(mergeParts);
+      this.#crowded = undefined;
+    } catch (thrown) {
+      // Everything is stored, if in many parts. It is tried again after as many more.
+      this.#crowded = failure(thrown);
+    }
+    if (!this.#isClosed) this.#show("saved", this.#crowded);
   }
 
   async #failed(error: CrdtError): Promise<void> {

@@ -1,10 +1,10 @@
 import { type Bounds, CrdtError, Replica, type ReplicaEvent, Store, type Timing, type Topology, type Unsubscribe } from "../index.js";
 import type { StorageAdapter } from "../storage/adapter.js";
-import { decodeFrame, encodeFrame, type Frame, FrameKind, helloOf, readHello } from "./frame.js";
-import type { Link, LinkState } from "./link.js";
+import type { Link } from "./link.js";
 import { Presence, type PresenceOptions, reportLater } from "./presence.js";
 import { Saver } from "./saver.js";
 import { type PeerStatus, print, stateOf, type SyncStatus } from "./status.js";
+import { now, Switchboard } from "./switchboard.js";
 
 /** What is kept the same, how, and where. */
 export interface SyncOptions {
@@ -29,17 +29,6 @@ export interface SyncOptions {
   readonly relay?: boolean;
 }
 
-/** A link and who is behind it. */
-interface Attached {
-  readonly link: Link;
-  state: LinkState;
-  error: CrdtError | undefined;
-  /** The one who speaks there, if only one may. */
-  only: string | undefined;
-}
-
-const AWAY_MAX = 256;
-
 /**
  * Keeps a store the same as others': drives a `Replica` over links, and keeps it in storage. Nothing that fails
  * outside ends it: what is written stays in memory, and goes out and is stored when that is possible.
@@ -60,16 +49,12 @@ export class Sync {
   readonly presence: Presence;
   readonly #options: SyncOptions;
   readonly #saver: Saver | undefined;
-  readonly #links = new Set<Attached>();
-  readonly #peers = new Map<string, { readonly over: Attached; heard: number }>();
-  readonly #away: string[] = [];
+  readonly #board: Switchboard;
   readonly #callbacks = new Set<() => void>();
   #replica: Replica;
   #snapshot: SyncStatus | undefined;
   #told: SyncStatus | undefined;
   #problem: CrdtError | ReplicaEvent | undefined;
-  #sent = 0;
-  #received = 0;
   #isRefused = false;
   #isSoon = false;
   #isClosed = false;
@@ -94,7 +79,19 @@ export class Sync {
     this.#saver = saver;
     this.store = saver?.store ?? new Store();
     this.#replica = this.#begin(saver?.isDurable === true);
-    this.presence = new Presence(options.presence ?? {}, () => this.#show());
+    this.presence = new Presence(options.presence ?? {}, () => this.#guard(() => this.#board.show()));
+    this.#board = new Switchboard({
+      storeId: options.storeId,
+      silence: options.silence ?? 90_000,
+      isRelay: options.relay === true,
+      presence: this.presence,
+      replica: () => this.#replica,
+      message: (from, bytes) => this.#message(from, bytes),
+      refused: () => this.#rename(),
+      changed: () => this.#soon(),
+      problem: (error) => void (this.#problem = error),
+      guard: (work) => this.#guard(work),
+    });
     this.#ends.push(this.store.onUpdate(() => this.#changed()));
     this.#beat = setInterval(() => this.#announce(), options.announce ?? 10_000);
     saver?.start({ saved: (version) => this.#stored(version), changed: () => this.#soon() });
@@ -125,23 +122,12 @@ export class Sync {
 
   /** How many bytes went over all links. */
   get traffic(): { readonly sent: number; readonly received: number } {
-    return { sent: this.#sent, received: this.#received };
+    return { sent: this.#board.sent, received: this.#board.received };
   }
 
   /** Adds a way to others. The returned function takes it away again. */
   attach(link: Link): Unsubscribe {
-    const over: Attached = { link, state: "connecting", error: undefined, only: undefined };
-    this.#links.add(over);
-    link.open({
-      state: (state, error) => this.#guard(() => this.#linkIs(over, state, error)),
-      receive: (bytes) => this.#guard(() => this.#receive(over, bytes)),
-    });
-    return () => {
-      if (!this.#links.delete(over)) return;
-      this.#guard(() => this.#leaveAll(over));
-      link.close();
-      this.#soon();
-    };
+    return this.#board.attach(link);
   }
 
   /**
@@ -156,13 +142,12 @@ export class Sync {
   /** Says good-bye and ends; what is not stored then is not stored. The store stays as it is, and is not freed. */
   close(): void {
     if (this.#isClosed) return;
-    this.#sayBye();
+    this.#board.sayBye();
     this.#isClosed = true;
     clearTimeout(this.#timer);
     clearInterval(this.#beat);
     for (const end of this.#ends) end();
-    for (const { link } of this.#links) link.close();
-    this.#links.clear();
+    this.#board.close();
     this.#saver?.close();
     this.#callbacks.clear();
     if (!this.store.isFreed) this.#replica.stop();
@@ -188,171 +173,42 @@ export class Sync {
   }
 
   #watchPage(): void {
-    const hide = (): void => this.#sayBye();
+    const hide = (): void => this.#board.sayBye();
     const online = (): void => this.#saver?.hurry();
     addEventListener("pagehide", hide);
     addEventListener("online", online);
     this.#ends.push(() => removeEventListener("pagehide", hide), () => removeEventListener("online", online));
   }
 
-  // What arrives.
-
-  #linkIs(over: Attached, state: LinkState, error: CrdtError | undefined): void {
-    over.state = state;
-    if (state !== "connecting") over.error = error;
-    over.only = undefined;
-    this.#leaveAll(over);
-    if (state === "open") this.#hello(over, undefined, true);
-    // Others may be reached another way, too.
-    else if (state === "closed") for (const other of this.#links) this.#hello(other, undefined, true);
-    this.#soon();
-  }
-
-  #receive(over: Attached, bytes: Uint8Array): void {
-    this.#received += bytes.length;
-    const frame = decodeFrame(bytes);
-    if (frame === undefined || frame.from === this.#replica.me) return;
-    if (this.#options.relay === true) {
-      // Nobody speaks for others.
-      over.only ??= frame.from;
-      if (over.only !== frame.from) return;
-      this.#passOn(over, frame, bytes);
-    }
-    if (frame.to !== undefined && frame.to !== this.#replica.me) return;
-    const peer = this.#peers.get(frame.from);
-    if (peer !== undefined) peer.heard = now();
-    switch (frame.kind) {
-      case FrameKind.Hello:
-        return this.#greeted(over, frame);
-      case FrameKind.Message:
-        return this.#message(over, frame);
-      case FrameKind.Presence:
-        return this.presence.receive(frame.from, frame.content, now(), over);
-      case FrameKind.Bye:
-        this.presence.remove(frame.from);
-        return this.#leave(frame.from);
-      case FrameKind.Refused:
-        return this.#rename();
-    }
-  }
-
-  #greeted(over: Attached, { from, content }: Frame): void {
-    const hello = readHello(content);
-    if (hello === undefined || hello.storeId !== this.#options.storeId || !this.#meet(over, from)) return;
-    if (hello.answer) {
-      this.#hello(over, from, false);
-      this.#showOver(over);
-    }
-    this.#soon();
-  }
-
-  #message(over: Attached, { from, content }: Frame): void {
-    if (!this.#meet(over, from)) return;
+  #message(from: string, bytes: Uint8Array): void {
     try {
-      this.#replica.receive(from, content, now());
+      this.#replica.receive(from, bytes, now());
     } catch (error) {
       // Not accepted, and nothing has changed; the replica has taken its measures.
-      if (error instanceof CrdtError) this.#problem = error;
-      else throw error;
+      if (!(error instanceof CrdtError)) throw error;
+      this.#problem = error;
     }
     this.#changed();
-  }
-
-  #meet(over: Attached, peer: string): boolean {
-    if (this.#peers.has(peer)) return true;
-    try {
-      this.#replica.join(peer);
-    } catch (error) {
-      this.#problem = error instanceof CrdtError ? error : undefined;
-      this.#send(over, FrameKind.Refused, peer, new Uint8Array());
-      return false;
-    }
-    const away = this.#away.indexOf(peer);
-    if (away >= 0) this.#away.splice(away, 1);
-    this.#peers.set(peer, { over, heard: now() });
-    return true;
-  }
-
-  #leave(peer: string): void {
-    const known = this.#peers.get(peer);
-    if (known === undefined) return;
-    this.#peers.delete(peer);
-    this.#replica.leave(peer);
-    if (this.#options.relay === true) {
-      this.presence.remove(peer);
-      this.#passOn(known.over, { kind: FrameKind.Bye, from: peer, to: undefined, content: new Uint8Array() });
-    }
-    this.#away.push(peer);
-    // Names are drawn anew by each page: most never come back. Who does takes another one.
-    if (this.#away.length > AWAY_MAX) this.#replica.retire(this.#away.shift() as string);
-    this.#soon();
-  }
-
-  #leaveAll(over: Attached): void {
-    for (const [peer, known] of this.#peers) if (known.over === over) this.#leave(peer);
-    this.presence.removeOver(over);
   }
 
   /** Takes part under another name. A replica begins with what is durable: all of it must be. */
   #rename(): void {
     this.#isRefused = this.#saver?.isDurable === true && this.#saver.isBehind;
     if (this.#isRefused) return;
-    this.#sayBye();
-    for (const over of this.#links) this.#leaveAll(over);
+    this.#board.sayBye();
+    this.#board.forget();
     this.#replica.stop();
-    this.#away.length = 0;
     this.#replica = this.#begin(this.#saver?.isDurable === true);
-    for (const over of this.#links) this.#hello(over, undefined, true);
+    this.#board.greetAll(true);
     this.#soon();
   }
 
-  // What leaves.
-
   #announce(): void {
     this.#guard(() => {
-      const time = now();
-      for (const [peer, { heard }] of this.#peers) {
-        if (time - heard > (this.#options.silence ?? 90_000)) this.#leave(peer);
-      }
-      this.presence.expire(time);
-      for (const over of this.#links) this.#hello(over, undefined, false);
-      this.#show();
+      this.presence.expire(now());
+      this.#board.announce(now());
     });
   }
-
-  #hello(over: Attached, to: string | undefined, answer: boolean): void {
-    this.#send(over, FrameKind.Hello, to, helloOf(this.#options.storeId, answer));
-  }
-
-  #show(): void {
-    for (const over of this.#links) this.#showOver(over);
-  }
-
-  #showOver(over: Attached): void {
-    if (this.presence.content !== undefined) this.#send(over, FrameKind.Presence, undefined, this.presence.content);
-  }
-
-  #sayBye(): void {
-    for (const over of this.#links) this.#send(over, FrameKind.Bye, undefined, new Uint8Array());
-  }
-
-  #send(over: Attached, kind: FrameKind, to: string | undefined, content: Uint8Array): void {
-    this.#put(over, encodeFrame({ kind, from: this.#replica.me, to, content }));
-  }
-
-  #put(over: Attached, bytes: Uint8Array<ArrayBuffer>): void {
-    if (over.state === "open" && over.link.send(bytes)) this.#sent += bytes.length;
-  }
-
-  #passOn(from: Attached, frame: Frame, bytes: Uint8Array = encodeFrame(frame)): void {
-    const toAll = frame.to === undefined && (frame.kind === FrameKind.Presence || frame.kind === FrameKind.Bye);
-    const to = frame.to === undefined ? undefined : this.#peers.get(frame.to)?.over;
-    for (const over of this.#links) {
-      if (over !== from && (toAll || over === to)) this.#put(over, bytes.slice());
-    }
-  }
-
-  // What is due.
 
   #changed(): void {
     this.#saver?.save();
@@ -383,8 +239,7 @@ export class Sync {
     if (this.#saver?.isDurable === false) replica.persisted(this.store.version());
     replica.tick(now());
     for (let message = replica.pollTransmit(); message !== undefined; message = replica.pollTransmit()) {
-      const over = this.#peers.get(message.to)?.over;
-      if (over !== undefined) this.#send(over, FrameKind.Message, message.to, message.bytes);
+      this.#board.message(message.to, message.bytes);
     }
     for (let event = replica.pollEvent(); event !== undefined; event = replica.pollEvent()) this.#happened(event);
     clearTimeout(this.#timer);
@@ -419,9 +274,10 @@ export class Sync {
 
   #status(): SyncStatus {
     const synced = new Map(this.#replica.members().map(({ peer, isInSync }) => [peer, isInSync]));
-    const links = [...this.#links].map(({ link: { name }, state, error }) => ({ name, state, ...(error && { error }) }));
-    const peers: PeerStatus[] = [...this.#peers]
-      .map(([peer, { over }]) => ({ peer, link: over.link.name, isInSync: synced.get(peer) === true }))
+    const links = this.#board.links();
+    const peers: PeerStatus[] = this.#board
+      .peers()
+      .map(({ peer, link }) => ({ peer, link, isInSync: synced.get(peer) === true }))
       .sort((a, b) => (a.peer < b.peer ? -1 : 1));
     const { error, state = "none" } = this.#saver ?? {};
     const isBehind = state === "saved" && this.#saver?.isBehind === true;
@@ -446,9 +302,4 @@ export class Sync {
       else reportLater(error);
     }
   }
-}
-
-/** A clock that does not jump: times of the protocol, not of writes. */
-function now(): number {
-  return Math.floor(performance.timeOrigin + performance.now());
 }

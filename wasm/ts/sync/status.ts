@@ -18,7 +18,7 @@ export interface SyncStatus {
   readonly conflicts: number;
   readonly storage: {
     readonly state: StorageState;
-    /** Why it fails: `quota`, `storage`, or what the stored bytes are not. */
+    /** Why it fails: `quota` or `storage`. With `saved`: why some of what is stored cannot be read or put together. */
     readonly error?: CrdtError;
   };
   /** The last thing that went wrong and needs attention: see `Replica`. */

@@ -1,0 +1,234 @@
+import { CrdtError, type Replica, type Unsubscribe } from "../index.js";
+import { decodeFrame, encodeFrame, type Frame, FrameKind, helloOf, readHello } from "./frame.js";
+import type { Link, LinkState } from "./link.js";
+import type { Presence } from "./presence.js";
+import type { LinkStatus } from "./status.js";
+
+/** What the switchboard needs of the one who uses it. */
+export interface Operator {
+  readonly storeId: string;
+  /** How long others may be silent. */
+  readonly silence: number;
+  /** Whether to pass on what is for others. */
+  readonly isRelay: boolean;
+  readonly presence: Presence;
+  /** The replica that takes part now. */
+  replica(): Replica;
+  /** A message arrived. */
+  message(from: string, bytes: Uint8Array): void;
+  /** Others know this one no more: it has to come back under another name. */
+  refused(): void;
+  /** Who is there, or how a link is, has changed. */
+  changed(): void;
+  problem(error: CrdtError): void;
+  /** Runs what was called from outside. */
+  guard(work: () => void): void;
+}
+
+/** A link and who is behind it. */
+interface Line {
+  readonly link: Link;
+  state: LinkState;
+  error: CrdtError | undefined;
+  /** The one who speaks there, if only one may. */
+  only: string | undefined;
+}
+
+const AWAY_MAX = 256;
+const NOTHING = new Uint8Array();
+
+/** Links and who was met over them: frames in, frames out. */
+export class Switchboard {
+  readonly #operator: Operator;
+  readonly #lines = new Set<Line>();
+  readonly #peers = new Map<string, { readonly line: Line; heard: number }>();
+  readonly #away: string[] = [];
+  sent = 0;
+  received = 0;
+
+  constructor(operator: Operator) {
+    this.#operator = operator;
+  }
+
+  attach(link: Link): Unsubscribe {
+    const { guard } = this.#operator;
+    const line: Line = { link, state: "connecting", error: undefined, only: undefined };
+    this.#lines.add(line);
+    link.open({
+      state: (state, error) => guard(() => this.#lineIs(line, state, error)),
+      receive: (bytes) => guard(() => this.#receive(line, bytes)),
+    });
+    return () => {
+      if (!this.#lines.delete(line)) return;
+      this.#send(line, FrameKind.Bye, undefined, NOTHING);
+      guard(() => this.#leaveAll(line));
+      link.close();
+      this.#operator.changed();
+    };
+  }
+
+  /** Ends all links. */
+  close(): void {
+    for (const { link } of this.#lines) link.close();
+    this.#lines.clear();
+    this.#peers.clear();
+  }
+
+  links(): LinkStatus[] {
+    return [...this.#lines].map(({ link: { name }, state, error }) => ({ name, state, ...(error && { error }) }));
+  }
+
+  /** Who is there, and by which link. */
+  peers(): { readonly peer: string; readonly link: string }[] {
+    return [...this.#peers].map(([peer, { line }]) => ({ peer, link: line.link.name }));
+  }
+
+  /** Sends a message of the replica. Without a way it is lost, and made anew when there is one. */
+  message(to: string, bytes: Uint8Array): void {
+    const line = this.#peers.get(to)?.line;
+    if (line !== undefined) this.#send(line, FrameKind.Message, to, bytes);
+  }
+
+  /** Says that this one is here, and forgets who has not said so for long. */
+  announce(time: number): void {
+    for (const [peer, { heard }] of this.#peers) if (time - heard > this.#operator.silence) this.#leave(peer);
+    this.greetAll(false);
+    this.show();
+  }
+
+  /** Says that this one is here; with `answer` all shall say the same. */
+  greetAll(answer: boolean): void {
+    for (const line of this.#lines) this.#hello(line, undefined, answer);
+  }
+
+  /** Shows to all what this one shows. */
+  show(): void {
+    for (const line of this.#lines) this.#showOn(line);
+  }
+
+  sayBye(): void {
+    for (const line of this.#lines) this.#send(line, FrameKind.Bye, undefined, NOTHING);
+  }
+
+  /** Forgets all, as a new replica has to. */
+  forget(): void {
+    for (const line of this.#lines) this.#leaveAll(line);
+    this.#away.length = 0;
+  }
+
+  #lineIs(line: Line, state: LinkState, error: CrdtError | undefined): void {
+    line.state = state;
+    if (state !== "connecting") line.error = error;
+    line.only = undefined;
+    this.#leaveAll(line);
+    if (state === "open") this.#hello(line, undefined, true);
+    // Those who were there may be reached another way, too.
+    else if (state === "closed") this.greetAll(true);
+    this.#operator.changed();
+  }
+
+  #receive(line: Line, bytes: Uint8Array): void {
+    this.received += bytes.length;
+    const { me } = this.#operator.replica();
+    const frame = decodeFrame(bytes);
+    if (frame === undefined || frame.from === me) return;
+    if (this.#operator.isRelay) {
+      // Nobody speaks for others.
+      line.only ??= frame.from;
+      if (line.only !== frame.from) return;
+      this.#passOn(line, frame, bytes);
+    }
+    if (frame.to !== undefined && frame.to !== me) return;
+    const peer = this.#peers.get(frame.from);
+    if (peer !== undefined) peer.heard = now();
+    switch (frame.kind) {
+      case FrameKind.Hello:
+        return this.#greeted(line, frame);
+      case FrameKind.Message:
+        if (this.#meet(line, frame.from)) this.#operator.message(frame.from, frame.content);
+        return;
+      case FrameKind.Presence:
+        return this.#operator.presence.receive(frame.from, frame.content, now(), line);
+      case FrameKind.Bye:
+        this.#operator.presence.remove(frame.from);
+        return this.#leave(frame.from);
+      case FrameKind.Refused:
+        return this.#operator.refused();
+    }
+  }
+
+  #greeted(line: Line, { from, content }: Frame): void {
+    const hello = readHello(content);
+    if (hello === undefined || hello.storeId !== this.#operator.storeId || !this.#meet(line, from)) return;
+    if (!hello.answer) return;
+    this.#hello(line, from, false);
+    this.#showOn(line);
+  }
+
+  /** Takes somebody as a member, or says that this is not possible. */
+  #meet(line: Line, peer: string): boolean {
+    if (this.#peers.has(peer)) return true;
+    try {
+      this.#operator.replica().join(peer);
+    } catch (error) {
+      if (!(error instanceof CrdtError)) throw error;
+      this.#operator.problem(error);
+      this.#send(line, FrameKind.Refused, peer, NOTHING);
+      return false;
+    }
+    const away = this.#away.indexOf(peer);
+    if (away >= 0) this.#away.splice(away, 1);
+    this.#peers.set(peer, { line, heard: now() });
+    this.#operator.changed();
+    return true;
+  }
+
+  #leave(peer: string): void {
+    const known = this.#peers.get(peer);
+    if (known === undefined) return;
+    const replica = this.#operator.replica();
+    this.#peers.delete(peer);
+    replica.leave(peer);
+    if (this.#operator.isRelay) {
+      this.#operator.presence.remove(peer);
+      this.#passOn(known.line, { kind: FrameKind.Bye, from: peer, to: undefined, content: NOTHING });
+    }
+    this.#away.push(peer);
+    // Names are drawn anew by each page: most never come back. Who does takes another one.
+    if (this.#away.length > AWAY_MAX) replica.retire(this.#away.shift() as string);
+    this.#operator.changed();
+  }
+
+  #leaveAll(line: Line): void {
+    for (const [peer, known] of this.#peers) if (known.line === line) this.#leave(peer);
+    this.#operator.presence.removeOver(line);
+  }
+
+  #hello(line: Line, to: string | undefined, answer: boolean): void {
+    this.#send(line, FrameKind.Hello, to, helloOf(this.#operator.storeId, answer));
+  }
+
+  #showOn(line: Line): void {
+    const { content } = this.#operator.presence;
+    if (content !== undefined) this.#send(line, FrameKind.Presence, undefined, content);
+  }
+
+  #send(line: Line, kind: FrameKind, to: string | undefined, content: Uint8Array): void {
+    this.#put(line, encodeFrame({ kind, from: this.#operator.replica().me, to, content }));
+  }
+
+  #put(line: Line, bytes: Uint8Array<ArrayBuffer>): void {
+    if (line.state === "open" && line.link.send(bytes)) this.sent += bytes.length;
+  }
+
+  #passOn(from: Line, frame: Frame, bytes: Uint8Array = encodeFrame(frame)): void {
+    const isForAll = frame.to === undefined && (frame.kind === FrameKind.Presence || frame.kind === FrameKind.Bye);
+    const to = frame.to === undefined ? undefined : this.#peers.get(frame.to)?.line;
+    for (const line of this.#lines) if (line !== from && (isForAll || line === to)) this.#put(line, bytes.slice());
+  }
+}
+
+/** A clock that does not jump: for times of the protocol, not of writes. */
+export function now(): number {
+  return Math.floor(performance.timeOrigin + performance.now());
+}
