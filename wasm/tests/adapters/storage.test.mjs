@@ -208,9 +208,12 @@ test("parts that cannot be read are told, stay where they are, and the rest is t
   const before = await Sync.open({ storeId: STORE, storage: inner });
   before.store.set("cart").add("milk");
   await isStored(before);
+  const { replica } = before.store;
   end(before);
   await inner.append(new Uint8Array([1, 2, 3]), undefined);
   const here = await open(t, { storage: inner });
+  // It may have written what cannot be read.
+  assert.notEqual(here.store.replica, replica);
   assert.equal(here.snapshot().storage.error.code, "truncated");
   assert.ok(here.store.set("cart").has("milk"));
   for (let round = 0; round < 80; round++) {
@@ -245,6 +248,45 @@ test("parts that cannot be put together are told, and writing goes on", limit, a
   await until(() => storage.inner.size < 2_000);
   assert.equal(here.snapshot().storage.error, undefined);
   assert.equal(here.store.counter("likes").value, 130);
+});
+
+test("a copied profile is noticed, and nothing that either has written is lost or counted twice", limit, async (t) => {
+  const inner = new MemoryStorage();
+  const before = await Sync.open({ storeId: STORE, storage: inner });
+  before.store.counter("likes").increment();
+  await before.stored();
+  end(before);
+  const { parts, writer } = await inner.open();
+  inner.close();
+  const copy = new MemoryStorage();
+  for (const part of parts) await copy.append(part, writer);
+
+  const net = wire();
+  const storages = [inner, copy];
+  const sides = await Promise.all(storages.map((storage) => Sync.open({ storeId: STORE, storage })));
+  assert.equal(sides[0].store.replica, sides[1].store.replica);
+  const write = (side, rounds, by) => {
+    for (let round = 0; round < rounds; round++) {
+      sides[side].store.counter("likes").increment(by);
+      sides[side].store.set("words").add(`${side} ${round}`);
+    }
+  };
+  write(0, 2, 10);
+  write(1, 3, 100);
+  await Promise.all(sides.map((side) => side.stored()));
+  sides.forEach((side, at) => side.attach(net.ends[at]));
+  await until(() => sides.every(({ store }) => store.counter("likes").value === 321));
+  assert.ok(sides.some((side) => side.snapshot().problem?.type === "forked"));
+  assert.notEqual(sides[0].store.replica, sides[1].store.replica);
+  sides.forEach(({ store }) => store.counter("likes").increment(1_000));
+  await until(() => sides.every(({ store }) => store.counter("likes").value === 2_321));
+  await Promise.all(sides.map((side) => side.stored()));
+  sides.forEach(end);
+  for (const storage of storages) {
+    const after = await open(t, { storage });
+    assert.equal(after.store.counter("likes").value, 2_321);
+    assert.equal(after.store.set("words").size, 5);
+  }
 });
 
 test("an adapter is used by one at a time", limit, async (t) => {

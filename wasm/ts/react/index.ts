@@ -43,7 +43,6 @@ export function useStore(): Store {
 export function useValue<S>(value: Shown<S>): S {
   const { store, kind, name } = value;
   // A handle is nothing but these three.
-  // eslint-disable-next-line react-hooks/exhaustive-deps
   const watch = useCallback((callback: () => void) => value.watch(callback), [store, kind, name]);
   const snapshot = (): S => value.snapshot();
   return useSyncExternalStore(watch, snapshot, snapshot);

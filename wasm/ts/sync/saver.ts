@@ -31,6 +31,8 @@ export class Saver {
   #isOpen: boolean;
   #stored: Uint8Array;
   #parts: number;
+  /** The writer has another id, and its events other names: what is stored has to go. */
+  #isOutdated = false;
   /** What is wrong with parts that are stored. */
   #damage: CrdtError | undefined;
   /** Why parts could not be put together the last time. */
@@ -87,7 +89,7 @@ export class Saver {
 
   /** Whether there is something that is not stored. */
   get isBehind(): boolean {
-    return !this.#isOpen || !isSame(this.#stored, this.store.version());
+    return !this.#isOpen || this.#isOutdated || !isSame(this.#stored, this.store.version());
   }
 
   /** Saves soon. */
@@ -102,6 +104,12 @@ export class Saver {
     if (!this.isBehind) return Promise.resolve();
     this.save();
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+
+  /** After `Replica.rebase()`: what is stored would bring events back under the names that they had. */
+  replace(): void {
+    this.#isOutdated = true;
+    this.save();
   }
 
   /** Tries again at once. */
@@ -141,6 +149,7 @@ export class Saver {
   async #step(): Promise<void> {
     if (!this.#isOpen) await this.#reopen();
     if (this.#isClosed) return;
+    if (this.#isOutdated) return this.#replaceAll();
     const version = this.store.version();
     if (isSame(version, this.#stored)) {
       for (const { resolve } of this.#waiting.splice(0)) resolve();
@@ -149,7 +158,7 @@ export class Saver {
     this.#show("saving", this.error);
     const part = this.store.encodeSince(this.#stored);
     await this.#adapter.append(part, this.isDurable ? this.store.writerRecord() : undefined);
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#isOutdated) return;
     this.#stored = version;
     this.#parts += 1;
     this.#show("saved", this.#damage ?? this.#crowded);
@@ -157,6 +166,26 @@ export class Saver {
     if (!this.isBehind) for (const { resolve } of this.#waiting.splice(0)) resolve();
     // Parts that cannot be read are not touched: perhaps somebody else can.
     if (this.#parts >= COMPACT_PARTS && this.#damage === undefined) await this.#compact();
+  }
+
+  /** The old writer first, so that nobody goes on with it; the new one is stored with the next part. */
+  async #replaceAll(): Promise<void> {
+    await this.#adapter.abandon();
+    let version = this.#stored;
+    try {
+      await this.#adapter.compact(() => {
+        version = this.store.version();
+        this.#isOutdated = false;
+        return this.store.encode();
+      });
+    } catch (error) {
+      this.#isOutdated = true;
+      throw error;
+    }
+    if (this.#isClosed) return;
+    this.#stored = version;
+    this.#listener?.saved(version);
+    this.#isWanted = true;
   }
 
   async #reopen(): Promise<void> {

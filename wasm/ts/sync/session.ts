@@ -174,10 +174,13 @@ export class Sync {
 
   #watchPage(): void {
     const hide = (): void => this.#board.sayBye();
+    // It was only put aside, and comes back as it was.
+    const show = (): void => this.#guard(() => this.#board.greetAll(true));
     const online = (): void => this.#saver?.hurry();
-    addEventListener("pagehide", hide);
-    addEventListener("online", online);
-    this.#ends.push(() => removeEventListener("pagehide", hide), () => removeEventListener("online", online));
+    for (const [name, listener] of [["pagehide", hide], ["pageshow", show], ["online", online]] as const) {
+      addEventListener(name, listener);
+      this.#ends.push(() => removeEventListener(name, listener));
+    }
   }
 
   #message(from: string, bytes: Uint8Array): void {
@@ -255,7 +258,8 @@ export class Sync {
     if (event.type !== "forked") return;
     // A copy of this profile writes, too. What was written here goes on under a new id.
     this.#replica.rebase();
-    this.#changed();
+    this.#saver?.replace();
+    this.#soon();
   }
 
   #tell(): void {
