@@ -19,4 +19,7 @@ for path in "$PWD" "${CARGO_HOME:-$HOME/.cargo}" "$(rustc --print sysroot)"; do
 done
 
 printf '\n== wasm: tests\n'
-node --test tests/
+node --test tests/*.test.mjs
+
+printf '\n== wasm: adapters, and the demo in Chromium\n'
+bash tests/browser/run.sh
