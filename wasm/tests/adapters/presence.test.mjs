@@ -31,6 +31,21 @@ test("who comes later sees it, too", limit, async (t) => {
   await until(() => there.presence.snapshot()[0]?.state === "here");
 });
 
+test("a relay shows who is there to who comes later, at once", limit, async (t) => {
+  const [left, right] = [wire(), wire()];
+  const quiet = { announce: 1_000_000 };
+  await open(t, { ...quiet, relay: true, links: [left.ends[1], right.ends[0]] });
+  const here = await open(t, quiet);
+  here.presence.set("here");
+  here.attach(left.ends[0]);
+  await until(() => here.snapshot().state === "in-sync");
+  const there = await open(t, { ...quiet, links: [right.ends[1]] });
+  await until(() => there.presence.snapshot()[0]?.state === "here");
+  assert.equal(there.presence.snapshot()[0].peer, here.replica.me);
+  here.close();
+  await until(() => there.presence.snapshot().length === 0);
+});
+
 test("who was silent for long is forgotten", limit, async (t) => {
   const net = wire();
   const here = await open(t, { links: [net.ends[0]] });

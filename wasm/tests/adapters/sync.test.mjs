@@ -134,6 +134,33 @@ test("many who come and go are forgotten, and one who comes back takes part unde
   assert.equal(here.store.counter("likes").value, 1);
 });
 
+test("who comes back by a new link is not lost when the old one breaks", limit, async (t) => {
+  const { encodeFrame, FrameKind, helloOf } = await import("dotted-crdt/sync");
+  const [old, line] = [0, 1].map((at) => ({
+    name: `line ${at}`,
+    sent: [],
+    open(to) {
+      this.listener = to;
+      to.state("open");
+    },
+    send(bytes) {
+      this.sent.push(bytes);
+      return true;
+    },
+    close() {},
+  }));
+  const here = await open(t, { relay: true, announce: 1_000_000, links: [old, line] });
+  const from = "00000000-0000-4000-8000-000000000001";
+  const hello = encodeFrame({ kind: FrameKind.Hello, from, to: undefined, content: helloOf(STORE, true) });
+  old.listener.receive(hello);
+  line.listener.receive(hello);
+  old.listener.state("closed");
+  assert.equal(here.replica.members().length, 1);
+  line.sent.length = 0;
+  here.store.counter("likes").increment();
+  await until(() => line.sent.some((bytes) => bytes[0] === FrameKind.Message));
+});
+
 test("after the store is freed, nothing throws and the session ends", limit, async (t) => {
   const { ends } = wire();
   const here = await open(t, { links: [ends[0]] });

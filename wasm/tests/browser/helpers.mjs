@@ -22,7 +22,7 @@ export async function browse(options = {}) {
     viewport: { width: 1_240, height: 900 },
     ...options,
   });
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(90_000);
   const problems = [];
   return {
     context,

@@ -1,5 +1,7 @@
 import { CrdtError, type Unsubscribe } from "../index.js";
 
+const encoder = new TextEncoder();
+
 /** What others show: name, colour, cursor, whatever is small. Never stored. */
 export interface PresenceOptions {
   /** How long the others are shown without being heard, in milliseconds: 35,000. */
@@ -79,7 +81,7 @@ export class Presence {
       throw new CrdtError("invalid-value", "what is shown has no JSON", { cause });
     }
     if (text === undefined) throw new CrdtError("invalid-value", "what is shown has no JSON");
-    const bytes = new TextEncoder().encode(text);
+    const bytes = encoder.encode(text);
     if (bytes.length > this.#bytesMax) {
       throw new CrdtError("too-large", `what is shown has ${bytes.length} bytes of ${this.#bytesMax}`);
     }
@@ -89,6 +91,11 @@ export class Presence {
   /** @internal What is to be sent, if there is anything. */
   get content(): Uint8Array | undefined {
     return this.#own;
+  }
+
+  /** @internal What the others show, as it is sent. */
+  all(): { readonly peer: string; readonly content: Uint8Array }[] {
+    return this.snapshot().map(({ peer, state }) => ({ peer, content: encoder.encode(JSON.stringify(state)) }));
   }
 
   /** @internal Somebody shows something, over a link. What cannot be read is passed over. */

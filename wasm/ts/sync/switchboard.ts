@@ -121,9 +121,12 @@ export class Switchboard {
     if (state !== "connecting") line.error = error;
     line.only = undefined;
     this.#leaveAll(line);
-    if (state === "open") this.#hello(line, undefined, true);
+    if (state === "open") {
+      this.#hello(line, undefined, true);
+      this.#showOn(line);
+    }
     // Those who were there may be reached another way, too.
-    else if (state === "closed") this.greetAll(true);
+    if (state === "closed") this.greetAll(true);
     this.#operator.changed();
   }
 
@@ -159,10 +162,14 @@ export class Switchboard {
 
   #greeted(line: Line, { from, content }: Frame): void {
     const hello = readHello(content);
-    if (hello === undefined || hello.storeId !== this.#operator.storeId || !this.#meet(line, from)) return;
-    if (!hello.answer) return;
+    if (hello === undefined || hello.storeId !== this.#operator.storeId) return;
+    // Who came back another way is not waited for on the old one, which may not have broken yet.
+    const before = this.#peers.get(from)?.line;
+    if (hello.answer && before !== undefined && before !== line) this.#leave(from);
+    if (!this.#meet(line, from) || !hello.answer) return;
     this.#hello(line, from, false);
     this.#showOn(line);
+    if (this.#operator.isRelay) this.#showOthers(line, from);
   }
 
   /** Takes somebody as a member, or says that this is not possible. */
@@ -211,6 +218,13 @@ export class Switchboard {
   #showOn(line: Line): void {
     const { content } = this.#operator.presence;
     if (content !== undefined) this.#send(line, FrameKind.Presence, undefined, content);
+  }
+
+  /** What the others show who are behind other links. */
+  #showOthers(line: Line, to: string): void {
+    for (const { peer, content } of this.#operator.presence.all()) {
+      if (peer !== to) this.#put(line, encodeFrame({ kind: FrameKind.Presence, from: peer, to, content }));
+    }
   }
 
   #send(line: Line, kind: FrameKind, to: string | undefined, content: Uint8Array): void {
