@@ -217,8 +217,8 @@ saoPaulo.store.map("seats").set("2B", saoPaulo.name);
 
 let last = performance.now();
 function step(now) {
-  // A page that was hidden does not catch up at once.
-  const elapsed = Math.min(now - last, 100);
+  // A page that was asleep does not catch up at once.
+  const elapsed = Math.min(now - last, 1_000);
   last = now;
   network.move(now, Math.max(elapsed, 0));
   drawMessages();
