@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that must hold: formatting, lints, all tests, the documentation, the crate without std.
+# Everything that must hold: formatting, lints, all tests, the documentation, the crate without std, the npm package.
 # Installs what is missing. `bash tests/all.sh` is the one command; CI calls it, too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -13,6 +13,7 @@ if ! command -v cargo >/dev/null; then
   command -v rustup >/dev/null || install rustup || { echo "install Rust (rustup) first" >&2; exit 1; }
   rustup default stable
 fi
+if ! command -v node >/dev/null || ! command -v npm >/dev/null; then install nodejs npm; fi
 cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
 
@@ -30,6 +31,9 @@ cargo check --quiet -p dotted-wasm --target wasm32-unknown-unknown
 
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --features quickcheck
+
+step "npm package"
+bash wasm/test.sh
 
 step "tests"
 log=$(mktemp)
