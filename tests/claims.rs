@@ -104,6 +104,42 @@ fn a_name_that_is_in_use_twice_is_shown() {
     assert_eq!(tokyo.claim(&mut a, seat(), member, &MEMBERS), Err(ClaimError::Contested { member }));
 }
 
+/// A member answered on two copies of its value. The two answers named different times, which counted as a contradiction:
+/// the seat was contested for ever, whoever released it.
+#[test]
+fn two_copies_that_answer_do_not_contradict_each_other() {
+    let [mut a, mut b, mut c] = [0, 1, 2].map(writer);
+    let mut here = Seats::new();
+    here.claim(&mut a, seat(), MEMBERS[0], &MEMBERS).expect("it is free");
+    let mut there = here.clone();
+    here.acknowledge(&mut b, MEMBERS[1], &MEMBERS).expect("it has not answered here");
+    there.acknowledge(&mut b, MEMBERS[1], &MEMBERS).expect("nor there");
+    here.merge(&there);
+    here.acknowledge(&mut c, MEMBERS[2], &MEMBERS);
+    assert_eq!(here.seat(&seat(), &MEMBERS), Seat::Confirmed { holder: MEMBERS[0], round: 0 });
+    here.release(&mut a, &seat(), MEMBERS[0]);
+    assert_eq!(here.seat(&seat(), &MEMBERS), Seat::Free);
+}
+
+/// Behind the last round, which only forged statements name, there was the last round again: whoever claimed it had it
+/// confirmed at once.
+#[test]
+fn a_forged_last_round_is_confirmed_to_nobody_else() {
+    let [mut a, mut b] = [0, 1].map(writer);
+    let members = &MEMBERS[..2];
+    let mut here = Seats::new();
+    here.claim(&mut a, seat(), members[0], members).expect("it is free");
+    here.acknowledge(&mut b, members[1], members);
+    here.release(&mut a, &seat(), members[0]);
+    assert_eq!(here.seat(&seat(), members), Seat::Free);
+    let json = serde_json::to_string(&here).expect("it is written");
+    let json = json.replace("\"round\":0", &format!("\"round\":{}", u64::MAX));
+    let mut forged: Seats = serde_json::from_str(&json).expect("members may say so");
+    let taken = Err(ClaimError::Taken { holder: members[0] });
+    assert_eq!(forged.claim(&mut b, seat(), members[1], members), taken);
+    assert_eq!(forged.claim(&mut a, seat(), members[0], members), taken);
+}
+
 /// Three replicas that gossip: cut in two, the seat is claimed on both sides; when they are reunited one is
 /// told that it has it, and the other that it does not.
 #[test]

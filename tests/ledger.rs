@@ -5,7 +5,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::random::Random;
-use dotted::{Crdt, Ledger, Limits, Recorded, Request, RequestId, Reused, Transfer, Writer};
+use dotted::{Crdt, Ledger, Limits, Recorded, ReplicaId, Request, RequestId, Reused, Timestamp, Transfer, Writer};
 use uuid::Uuid;
 
 type Transfers = Ledger<Transfer>;
@@ -196,6 +196,53 @@ fn requests_that_were_folded_differently_are_disputed() {
     assert_eq!(disputes, [id(1, 63)]);
     here.dismiss(&mut tokyo, id(1, 63));
     assert!(here.disputes().is_empty());
+}
+
+/// Which of two blocks counted went by the ids of those who had folded them, not by who was first.
+#[test]
+fn of_different_blocks_the_one_that_was_folded_first_counts() {
+    let writer =
+        |seed, millis| Writer::with_clock(ReplicaId::from_seed(seed).uuid(), move || Timestamp::from_millis(millis));
+    for seeds in [(1, 2), (2, 1)] {
+        let (mut early, mut late) = (writer(seeds.0, 1_000), writer(seeds.1, 2_000));
+        let (mut here, mut there) = (Transfers::new(), Transfers::new());
+        for number in 0..64 {
+            here.record(&mut early, id(1, number), pay(1)).expect("it is new");
+            there.record(&mut late, id(1, number), pay(2)).expect("it is new there");
+        }
+        here.fold(&mut early, Uuid::from_u128(1));
+        there.fold(&mut late, Uuid::from_u128(1));
+        there.merge(&here);
+        assert_eq!((there.total().of("ben"), there.disputes().len()), (64, 64));
+        there.dismiss(&mut late, id(1, 5));
+        assert_eq!((there.total().of("ben"), there.disputes().len()), (64, 0));
+    }
+}
+
+/// A forged sum at the limit made the total depend on the order of adding, which replicas do not share.
+#[test]
+fn forged_sums_read_alike_everywhere() {
+    let (folded, ..) = folded();
+    let json = serde_json::to_string(&folded).expect("it is written");
+    let start = json.find("\"ben\":").expect("a sum") + "\"ben\":".len();
+    let end = start + json[start..].find('}').expect("it ends");
+    let json = format!("{}{}{}", &json[..start], i128::MAX, &json[end..]);
+    let forged: Transfers = serde_json::from_str(&json).expect("what is in a sum cannot be checked");
+    let recorded = |seed, from: &str, to: &str| {
+        let mut ledger = Transfers::new();
+        let transfer = Transfer { from: from.into(), to: to.into(), amount: 1_000_000 };
+        ledger.record(&mut Writer::from_seed(seed), id(3, seed), transfer).expect("it is new");
+        ledger
+    };
+    let (paid, received) = (recorded(3, "ben", "ana"), recorded(4, "ana", "ben"));
+    let all = |ledgers: [&Transfers; 3]| {
+        let mut all = Transfers::new();
+        ledgers.into_iter().for_each(|ledger| _ = all.merge(ledger));
+        all
+    };
+    let (one, other) = (all([&forged, &received, &paid]), all([&paid, &forged, &received]));
+    assert_eq!(one, other);
+    assert_eq!(one.total(), other.total());
 }
 
 /// Random histories: retries anywhere, folds, collected removals. Whatever a replica knows has its effect

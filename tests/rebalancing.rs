@@ -289,6 +289,57 @@ fn rights_do_not_go_back_and_forth() {
     assert!((6..=60).contains(&moved) && back <= 2, "{moved} transfers, {back} back");
 }
 
+/// Someone who wanted to buy more than there is, now and then, had all of it brought to where he asked and kept there:
+/// the others could sell nothing.
+#[test]
+fn what_cannot_be_had_is_not_gathered() {
+    let mut net = Net::<BoundedCounter>::new(3, "", 1);
+    (0..3).for_each(|at| net.make(at, |counter, writer| increment(counter, writer, 100)));
+    net.run(2_000);
+    let try_for_all = |net: &mut Net<BoundedCounter>| {
+        let (replica, rebalancer) = &mut net.nodes[0];
+        rebalancer.try_decrement(replica, "", 10_000, net.now).expect_err("there are not so many");
+    };
+    for step in 0..300 {
+        if step % 25 == 0 {
+            try_for_all(&mut net);
+        }
+        if step % 10 == 0 {
+            (1..3).for_each(|at| net.want(at, true));
+        }
+        net.run(100);
+    }
+    assert_eq!((net.served, net.wanted), (60, 60));
+    assert_eq!(net.left(), 240);
+
+    // The same before there was anything.
+    let mut net = Net::<BoundedCounter>::new(3, "", 1);
+    net.run(2_000);
+    try_for_all(&mut net);
+    net.make(1, |counter, writer| increment(counter, writer, 100));
+    net.run(5_000);
+    assert_eq!((net.rights(0), net.rights(1)), (0, 100));
+}
+
+/// Counters of which there was enough kept their places for ever, as nothing was due.
+#[test]
+fn counters_that_are_not_wanted_any_more_make_room() {
+    let mut net = Net::<Store>::new(2, "third", 1);
+    net.nodes[0].1 = Rebalancer::new(5, Rebalancing { counters: 2, ..Rebalancing::default() });
+    for name in ["first", "second"] {
+        net.make(0, |store, writer| _ = store.bounded_counter(name).increment(writer, 100));
+        let (replica, rebalancer) = &mut net.nodes[0];
+        rebalancer.try_decrement(replica, name, 1, net.now).expect("there is enough");
+    }
+    net.make(1, |store, writer| _ = store.bounded_counter("third").increment(writer, 100));
+    net.run(3_600_000);
+    for _ in 0..50 {
+        net.want(0, true);
+        net.run(100);
+    }
+    assert!(net.served > 40, "{} of {}", net.served, net.wanted);
+}
+
 #[test]
 fn one_who_does_not_answer_is_not_waited_for() {
     let mut net = Net::<BoundedCounter>::new(4, "", 9);

@@ -159,6 +159,15 @@ struct Counter {
     wake_at: Option<u64>,
 }
 
+impl Counter {
+    /// Forgets a need that cannot be met.
+    fn give_up(&mut self, there: u128) {
+        if is_hopeless(self.need, there) {
+            self.need = 0;
+        }
+    }
+}
+
 /// A request under way.
 #[derive(Debug, Clone)]
 struct Asked {
@@ -200,7 +209,8 @@ impl Rebalancer {
     }
 
     /// Counts a counter down, and asks for more rights where they run low. What is refused counts as demand, too: try
-    /// again a little later. With durable storage, what was counted is acknowledged once it is durable.
+    /// again a little later. Only what is more than all rights that are known is not asked for: it would bring them all
+    /// here for nothing. With durable storage, what was counted is acknowledged once it is durable.
     ///
     /// # Errors
     /// [`SpendError`]. Nothing is written.
@@ -214,16 +224,23 @@ impl Rebalancer {
         self.now = self.now.max(now);
         let result = replica.update(|value, writer| value.try_decrement(writer, name, by));
         let result = result.map_err(SpendError::Forked)?;
-        let refused = matches!(result, Err(EscrowError::InsufficientRights { .. }));
-        if result.is_ok() || refused {
-            self.note(name, by, refused);
+        let there = match result {
+            Err(EscrowError::InsufficientRights { local, elsewhere }) => Some(local.saturating_add(elsewhere)),
+            _ => None,
+        };
+        if result.is_ok() || there.is_some_and(|there| !is_hopeless(by, there)) {
+            self.note(name, by, there);
             self.consider(replica, name);
         }
         result.map_err(SpendError::Escrow)
     }
 
-    fn note(&mut self, name: &str, by: u64, refused: bool) {
+    /// What was wanted, and of how many rights, if it was refused.
+    fn note(&mut self, name: &str, by: u64, there: Option<u128>) {
         if !self.counters.contains_key(name) {
+            if self.counters.len() >= self.settings.counters {
+                self.forget_idle();
+            }
             if self.counters.len() >= self.settings.counters || name.len() > message::MAX_NAME {
                 return;
             }
@@ -233,8 +250,9 @@ impl Rebalancer {
             self.counters.insert(name.into(), counter);
         }
         if let Some(counter) = self.counters.get_mut(name) {
-            counter.demand.add(by, self.now);
-            if refused {
+            // Where there is nothing at all, it is not known yet whether so much can ever be had.
+            counter.demand.add(if there == Some(0) { 1 } else { by }, self.now);
+            if there.is_some() {
                 counter.need = counter.need.max(by);
             }
         }
@@ -246,14 +264,20 @@ impl Rebalancer {
         self.now = self.now.max(now);
         let now = self.now;
         self.peers.retain(|peer, _| replica.members().binary_search(peer).is_ok());
-        self.counters.retain(|_, counter| {
-            counter.poor.retain(|_, until| *until > now);
-            counter.wake_at.is_some() || counter.demand.recent(now) > 0
-        });
+        self.forget_idle();
         let due = self.counters.iter().filter(|(_, counter)| counter.wake_at.is_some_and(|at| at <= now));
         for name in due.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
             self.consider(replica, &name);
         }
+    }
+
+    /// Counters that nobody counts down any more make room for others.
+    fn forget_idle(&mut self) {
+        let now = self.now;
+        self.counters.retain(|_, counter| {
+            counter.poor.retain(|_, until| *until > now);
+            counter.wake_at.is_some() || counter.demand.recent(now) > 0
+        });
     }
 
     /// When to call [`tick`](Rebalancer::tick) next.
@@ -328,6 +352,7 @@ impl Rebalancer {
             if counter.asked.is_some() || counter.asked_at.is_some_and(calm) {
                 return 0;
             }
+            counter.give_up(all_rights(&replica.value().holders(&want.name)));
             keep = counter.demand.recent(self.now).saturating_mul(2).max(counter.need);
         }
         let spare = positive(replica.value().rights_of(&want.name, &own)).saturating_sub(u128::from(keep));
@@ -358,6 +383,8 @@ impl Rebalancer {
         let own = replica.value().branch_of(replica.writer());
         let mine = own.map_or(0, |own| positive(replica.value().rights_of(name, &own)));
         let recent = counter.demand.recent(now);
+        let holders = replica.value().holders(name);
+        counter.give_up(all_rights(&holders));
         if recent == 0 {
             counter.need = 0; // It was given up.
         }
@@ -386,7 +413,7 @@ impl Rebalancer {
         let target = u128::from(recent.saturating_mul(2).max(counter.need));
         let amount = u64::try_from(target.saturating_sub(mine)).unwrap_or(u64::MAX);
         let poor = |peer: &PeerId| counter.poor.get(peer).is_some_and(|&until| until > now);
-        let Some(peer) = richest(replica, &self.peers, &replica.value().holders(name), own, poor) else { return };
+        let Some(peer) = richest(replica, &self.peers, &holders, own, poor) else { return };
         // So that it can be given something. Whoever is asked must have heard of it first.
         let announced = replica.update(|value, writer| value.announce(writer, name));
         if announced != Ok(None) {
@@ -410,9 +437,19 @@ impl Rebalancer {
     }
 }
 
+/// Whether so much is more than there is.
+fn is_hopeless(amount: u64, there: u128) -> bool {
+    there > 0 && u128::from(amount) > there
+}
+
 /// What is above zero.
 fn positive(rights: i128) -> u128 {
     u128::try_from(rights).unwrap_or(0)
+}
+
+/// What all holders have.
+fn all_rights(holders: &[(ReplicaId, i128)]) -> u128 {
+    holders.iter().map(|&(_, rights)| positive(rights)).sum()
 }
 
 /// What one of the holders has.
@@ -434,7 +471,7 @@ fn richest<C: Escrows>(
     let known = |peer: &PeerId| holder(peer).map(|id| rights(holders, &id));
     let members = replica.members();
     let theirs: u128 = members.iter().filter_map(known).sum();
-    let all: u128 = holders.iter().map(|(id, _)| rights(holders, id)).sum();
+    let all = all_rights(holders);
     let unknown = all.saturating_sub(theirs).saturating_sub(own.map_or(0, |own| rights(holders, &own)));
     // The next after this replica in the order of ids first, so that not everybody asks the same one.
     let (before, after) = members.split_at(members.partition_point(|&peer| peer < replica.me()));

@@ -50,7 +50,7 @@ use crate::mutants::{self, Mutant};
 ///
 /// Another lower bound than zero is a constant of the application, which counts what is above it. An upper
 /// bound is a second counter, of the room that is left: a count up first takes from the room, a count down
-/// gives back to it, as one edit.
+/// gives back to it, as one edit that is tried: if the second half is refused, the first is not made either.
 ///
 /// ```
 /// use dotted::{BoundedCounterBody, Causal, EscrowError, Writer};
@@ -60,7 +60,7 @@ use crate::mutants::{self, Mutant};
 /// let mut level = Causal::<(BoundedCounterBody, BoundedCounterBody)>::new();
 /// level.edit(&mut tokyo, |(_, mut room), edit| room.increment(edit, 15))?;
 /// let mut up = |by| {
-///     level.edit(&mut tokyo, |(mut above, mut room), edit| {
+///     level.try_edit(&mut tokyo, |(mut above, mut room), edit| {
 ///         room.try_decrement(edit, by)?;
 ///         above.increment(edit, by)
 ///     })

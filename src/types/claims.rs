@@ -31,8 +31,9 @@ use crate::mutants::{self, Mutant};
 /// consensus: as long as a member is away, claims stay tentative. Only consensus gives an immediate
 /// final answer, or a right that is held beforehand, as in a bounded counter of one that is handed over.
 ///
-/// Who the members are has to be agreed upon elsewhere. A member keeps its name only as long as it keeps its value;
-/// when that is lost, or a copy of it writes as well, it has to come back under a new name. Two
+/// Who the members are has to be agreed upon elsewhere, and everyone has to go by the same ones before the next claim: one
+/// who joins may have claimed, by an earlier clock, what was confirmed without it. A member keeps its name only as
+/// long as it keeps its value; when that is lost, or a copy of it writes as well, it has to come back under a new name. Two
 /// statements that cannot both come from one member are shown as [`Seat::Contested`].
 ///
 /// ```
@@ -179,10 +180,12 @@ struct Round {
 }
 
 impl Round {
-    /// The number of the next round, if this one is over.
+    /// The number of the next round, if this one is over. Behind the last one there is none: a round that is claimed
+    /// twice could be confirmed twice. Only who forges statements gets there.
     fn next(&self) -> Option<u64> {
         let stands = self.first.is_some_and(|(.., stands)| stands);
-        (self.complete && !stands && self.contested.is_none()).then(|| self.number.saturating_add(1))
+        let over = self.complete && !stands && self.contested.is_none();
+        self.number.checked_add(1).filter(|_| over)
     }
 }
 
@@ -192,8 +195,10 @@ impl<'a, R: Data + Hash, E: Events<'a, Kind = Claiming<R>>> View<'a, Claiming<R>
         let slot = self.events.find_live(&Probe { resource, member })?;
         let events = self.events.events_at(slot);
         let last = events.live().map(|(_, said)| *said).max_by_key(|said| (said.round, said.says as u8, said.at))?;
-        let mut claims = events.live().filter(|(_, said)| said.round == last.round);
-        let contested = claims.any(|(_, said)| *said != last);
+        // To have seen it twice, at other times, is no contradiction: neither copy will claim.
+        let agree = |said: &Statement| *said == last || (said.says, last.says) == (Says::Seen, Says::Seen);
+        let mut now = events.live().filter(|(_, said)| said.round == last.round);
+        let contested = now.any(|(_, said)| !agree(said));
         Some((last, contested))
     }
 

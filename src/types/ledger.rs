@@ -119,10 +119,10 @@ impl Balances {
         self.0.iter().map(|(account, &balance)| (account.as_str(), balance))
     }
 
-    // 128 bits hold the sum of 2⁶⁴ amounts; sums that someone forged stop at the limit.
+    // 128 bits hold the sum of 2⁶⁴ amounts. Sums that someone forged wrap: stopping at the limit would depend on the order.
     fn add(&mut self, account: &str, amount: i128) {
         match self.0.get_mut(account) {
-            Some(balance) => *balance = balance.saturating_add(amount),
+            Some(balance) => *balance = balance.wrapping_add(amount),
             None => drop(self.0.insert(account.into(), amount)),
         }
     }
@@ -328,6 +328,11 @@ fn ordered<'a, V>(events: &EventsOf<'a, V>, version: &VersionVector) -> Vec<(Dot
     ordered
 }
 
+/// Of blocks that were folded differently, the one that counts: the first by its time, or by its dot where times are equal.
+fn first_folded<'a, E: Effect>(blocks: &[(Dot, &'a LedgerEvent<E>)]) -> Option<&'a LedgerEvent<E>> {
+    blocks.iter().min_by_key(|(dot, event)| (event.at, *dot)).map(|&(_, event)| event)
+}
+
 /// Writes to a [`Ledger`] within an edit.
 pub type LedgerMut<'e, E> = Mut<'e, Recording<E>>;
 
@@ -369,14 +374,15 @@ impl<'e, E: Effect, S: EventsMut<'e, Kind = Recording<E>>> Mut<'e, Recording<E>,
     }
 
     /// Settles a dispute with what was folded, which stays as it is: the others are dropped. Where the
-    /// same requests were folded differently, the first to be folded stays. What is to be
-    /// different is to be recorded as another request.
+    /// same requests were folded differently, the block that was folded first stays, by the clocks of those who
+    /// folded, and with it all that it says of its other requests: look at their
+    /// [`disputes`](Ledger::disputes) before. What is to be different is to be recorded as another request.
     /// `None` if nothing that was folded is disputed, and nothing is written.
     pub fn dismiss(&mut self, edit: &mut Edit<'e>, id: RequestId) -> Option<Dot> {
         let view = self.view(edit);
         view.dispute(id).filter(|dispute| dispute.folded)?;
         let blocks = view.events_of(&id.block()).map_or_else(Vec::new, |events| ordered(&events, view.version));
-        let kept = blocks.first().filter(|_| blocks.len() > 1).map(|(_, event)| (*event).clone());
+        let kept = first_folded(&blocks).filter(|_| blocks.len() > 1).cloned();
         let late = view.events_of(&id.key()).is_some();
         let mut last = None;
         if let Some(event) = kept {
@@ -460,7 +466,7 @@ reads! { impl[T: Effect] Recording<T> {
                 }
                 LedgerKey::Block(..) => {
                     let blocks = ordered(&view.events.events_at(slot), view.version);
-                    if let Some((_, LedgerEvent { what: Recordings::Folded { total: folded, .. }, .. })) = blocks.first() {
+                    if let Some(LedgerEvent { what: Recordings::Folded { total: folded, .. }, .. }) = first_folded(&blocks) {
                         T::add_up(&mut total, folded);
                     }
                 }
@@ -526,8 +532,9 @@ impl<E: Effect> Ledger<E> {
     }
 
     /// Settles a dispute with what was folded, which stays as it is: the others are dropped. Where the
-    /// same requests were folded differently, the first to be folded stays. What is to be
-    /// different is to be recorded as another request.
+    /// same requests were folded differently, the block that was folded first stays, by the clocks of those who
+    /// folded, and with it all that it says of its other requests: look at their
+    /// [`disputes`](Ledger::disputes) before. What is to be different is to be recorded as another request.
     /// `None` if nothing that was folded is disputed, and nothing is written.
     pub fn dismiss(&mut self, writer: &mut Writer, id: RequestId) -> Option<Dot> {
         self.edit(writer, |mut ledger, edit| ledger.dismiss(edit, id))
