@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::holder::Holder;
 use crate::member::Tickets;
 use crate::wire::{In, Out};
-use crate::{changes, member, read, write};
+use crate::{changes, member, read, settle, write};
 
 /// What the clock of the writers showed last, in milliseconds. Every write brings its time along.
 static NOW: AtomicU64 = AtomicU64::new(0);
@@ -123,6 +123,12 @@ impl Document {
     pub fn write(&mut self, now: f64, op: u8, arguments: &[u8]) -> Result<u32, JsValue> {
         set_time(now);
         Ok(write::write(self, op, In::new(arguments))?)
+    }
+
+    /// Settles conflicts, at this time. Answers with what was settled.
+    pub fn settle(&mut self, now: f64, op: u8, arguments: &[u8]) -> Result<Vec<u8>, JsValue> {
+        set_time(now);
+        Ok(settle::settle(self, op, In::new(arguments))?)
     }
 
     /// Answers with a number.

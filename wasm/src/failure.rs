@@ -1,16 +1,22 @@
 //! Why a call failed: a code for programs, and a few words for people.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 
 use dotted::replication::{JoinError, ReplicaError, TooManyTickets};
-use dotted::{ApplyError, DecodeError, Forked, Overflow, RebaseError};
+use dotted::{
+    ApplyError, DecodeError, EscrowError, Forked, GroupError, NoSuchKey, Overflow, ParseReplicaIdError, RebaseError,
+    ResolveError,
+};
 use wasm_bindgen::JsValue;
 
 /// What becomes a `CrdtError`. Nothing was changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Failure {
     code: &'static str,
     detail: &'static str,
+    /// The rights here and elsewhere, where those here do not suffice.
+    rights: Option<Box<[u128; 2]>>,
 }
 
 impl Failure {
@@ -19,14 +25,20 @@ impl Failure {
     pub const IS_REPLICA: Self = Self::new("is-replica", "the store is a member of a group already");
 
     pub const fn new(code: &'static str, detail: &'static str) -> Self {
-        Self { code, detail }
+        Self { code, detail, rights: None }
     }
 }
 
-/// `code: detail`, which the other side takes apart.
+/// `code: detail`, which the other side takes apart; rights are two hexadecimal numbers in place of the detail.
 impl From<Failure> for JsValue {
     fn from(failure: Failure) -> Self {
-        let text: String = [failure.code, ": ", failure.detail].concat();
+        let mut text: String = [failure.code, ": ", failure.detail].concat();
+        for rights in failure.rights.iter().flat_map(|rights| rights.iter()) {
+            for at in (0..32).rev() {
+                let digit = (rights >> (4 * at)) as u32 & 0xf;
+                text.extend(char::from_digit(digit, 16));
+            }
+        }
         Self::from_str(&text)
     }
 }
@@ -67,6 +79,55 @@ impl From<ApplyError> for Failure {
 impl From<Overflow> for Failure {
     fn from(_: Overflow) -> Self {
         Self::new("overflow", "a writer's count would exceed 64 bits")
+    }
+}
+
+impl From<EscrowError> for Failure {
+    fn from(error: EscrowError) -> Self {
+        match error {
+            EscrowError::ZeroAmount => Self::new("zero-amount", "the amount is zero"),
+            EscrowError::InsufficientRights { local, elsewhere } => {
+                Self { rights: Some(Box::new([local, elsewhere])), ..Self::new("insufficient-rights", "") }
+            }
+            EscrowError::ToOneself => Self::new("to-oneself", "rights are handed over to another replica"),
+            EscrowError::UnknownReplica => {
+                Self::new("unknown-replica", "nothing is known of the replica: let it call announce() first")
+            }
+            EscrowError::Overflow => Self::new("overflow", "a writer's sum would exceed 64 bits"),
+            _ => Self::new("refused", "nothing was counted"),
+        }
+    }
+}
+
+impl From<GroupError> for Failure {
+    fn from(error: GroupError) -> Self {
+        match error {
+            GroupError::InConflict => Self::new("in-conflict", "there are several groups that differ: settle it first"),
+            GroupError::NotAGroup => Self::new("not-a-group", "the field has a value that is no object"),
+            GroupError::TooDeep => Self::new("too-deep", "the group would be nested more than 64 deep"),
+            _ => Self::new("refused", "the members cannot be set"),
+        }
+    }
+}
+
+impl From<NoSuchKey> for Failure {
+    fn from(_: NoSuchKey) -> Self {
+        Self::new(
+            "no-such-key",
+            "no value can be written there: a record as a whole is kept by restore(), and deleted by clear()",
+        )
+    }
+}
+
+impl From<ResolveError> for Failure {
+    fn from(_: ResolveError) -> Self {
+        Self::new("refused", "a resolver gave several answers for the same versions")
+    }
+}
+
+impl From<ParseReplicaIdError> for Failure {
+    fn from(_: ParseReplicaIdError) -> Self {
+        Self::new("invalid-id", "not the id of a replica")
     }
 }
 

@@ -20,6 +20,7 @@ mod holder;
 mod member;
 mod names;
 mod read;
+mod settle;
 mod wire;
 mod write;
 

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use dotted::replication::{Config, Event, Level, PeerId, Refusal, Replica, Ticket, Topology};
-use dotted::{DeltaCrdt, Dot, Limits, Value, VersionVector};
+use dotted::{DeltaCrdt, Limits, Value, VersionVector};
 
 use crate::document::{self, Document};
 use crate::failure::Failure;
@@ -59,11 +59,11 @@ fn size(number: u64) -> usize {
 
 /// The entries of a map of whole numbers, all of which must be known.
 fn each(map: &Value, mut set: impl FnMut(&str, u64) -> bool) -> Result<(), Failure> {
-    let unknown = Failure::new("invalid-argument", "a timing or a bound is not known, or not a whole number");
-    for (name, value) in map.as_map().ok_or(unknown)? {
-        let number = value.as_integer().and_then(|number| u64::try_from(number).ok()).ok_or(unknown)?;
+    let unknown = || Failure::new("invalid-argument", "a timing or a bound is not known, or not a whole number");
+    for (name, value) in map.as_map().ok_or_else(unknown)? {
+        let number = value.as_integer().and_then(|number| u64::try_from(number).ok()).ok_or_else(unknown)?;
         if !set(name, number) {
-            return Err(unknown);
+            return Err(unknown());
         }
     }
     Ok(())
@@ -153,7 +153,7 @@ pub fn act(document: &mut Document, op: u8, now: u64, mut input: In<'_>) -> Resu
         op::TOPOLOGY => replica.set_topology(topology(&mut input)?),
         op::PERSISTED => replica.persisted(&VersionVector::decode(input.bytes()?, &Limits::default())?),
         op::CONFIRM => {
-            let dot = dot(input.text()?)?;
+            let dot = input.dot()?;
             let level = match input.number()? {
                 0 => Level::Local,
                 1 => Level::Majority,
@@ -171,13 +171,6 @@ pub fn act(document: &mut Document, op: u8, now: u64, mut input: In<'_>) -> Resu
         _ => return Err(Failure::ARGUMENT),
     }
     Ok(out.finish())
-}
-
-fn dot(text: &str) -> Result<Dot, Failure> {
-    let parsed = text
-        .rsplit_once(':')
-        .and_then(|(replica, counter)| Some(Dot::new(replica.parse().ok()?, counter.parse().ok()?)));
-    parsed.ok_or(Failure::new("invalid-id", "not an event: expected REPLICA:COUNTER"))
 }
 
 /// The numbers are those of `ts/replica.ts`.

@@ -23,6 +23,12 @@ pub mod write {
     pub const RECORD_ERASE: u8 = 19;
     pub const RECORD_PURGE: u8 = 20;
     pub const REMOVE: u8 = 21;
+    pub const RECORD_MEMBERS: u8 = 22;
+    pub const BOUNDED_INCREMENT: u8 = 23;
+    pub const BOUNDED_DECREMENT: u8 = 24;
+    pub const BOUNDED_TRANSFER: u8 = 25;
+    pub const BOUNDED_ANNOUNCE: u8 = 26;
+    pub const RESOLVE: u8 = 27;
 }
 
 /// Questions that a number answers.
@@ -65,6 +71,18 @@ pub mod read {
     pub const DECODED_VERSION: u8 = 23;
     pub const MEMBERS: u8 = 24;
     pub const KNOWN_OF: u8 = 25;
+    pub const RECORD_MEMBER: u8 = 26;
+    pub const BOUNDED: u8 = 27;
+    pub const BOUNDED_RIGHTS: u8 = 28;
+    pub const BOUNDED_RIGHTS_OF: u8 = 29;
+    pub const BOUNDED_HOLDERS: u8 = 30;
+}
+
+/// Writes that answer with what they settled.
+pub mod settle {
+    pub const ALL: u8 = 1;
+    pub const ONE: u8 = 2;
+    pub const RESTORE: u8 = 3;
 }
 
 /// What a member of a group does.

@@ -1,8 +1,12 @@
 //! Reads.
 
 use alloc::vec::Vec;
+use core::borrow::Borrow;
 
-use dotted::{ByName, ConflictKind, Limits, Value, ValueKind, Version, VersionVector, View};
+use dotted::{
+    Ask, ByName, Conflict, ConflictKind, DeletePolicy, DeleteWins, Limits, Named, UpdateWins, Value, ValueKind,
+    Version, VersionVector, View,
+};
 
 use crate::document::Document;
 use crate::failure::Failure;
@@ -29,9 +33,20 @@ pub fn ask(document: &Document, op: u8, mut input: In<'_>) -> Result<f64, Failur
         ask_for::SET_HAS => flag(store.set(name).contains(&input.value()?)),
         ask_for::MAP_SIZE => store.map(name).len() as f64,
         ask_for::MAP_HAS => flag(store.map(name).contains_key(input.text()?)),
-        ask_for::RECORD_SIZE => store.record(name).len() as f64,
-        ask_for::RECORD_HAS => flag(store.record(name).get(input.text()?).is_some()),
+        ask_for::RECORD_SIZE | ask_for::RECORD_HAS => match input.number()? {
+            0 => ask_record::<UpdateWins>(store, name, op, input)?,
+            1 => ask_record::<DeleteWins>(store, name, op, input)?,
+            _ => ask_record::<Ask>(store, name, op, input)?,
+        },
         _ => return Err(Failure::ARGUMENT),
+    })
+}
+
+fn ask_record<P: DeletePolicy>(store: View<'_, ByName>, name: &str, op: u8, mut input: In<'_>) -> Result<f64, Failure> {
+    let record = store.record_with::<P>(name);
+    Ok(match op {
+        ask_for::RECORD_SIZE => record.len() as f64,
+        _ => f64::from(u8::from(record.get(input.text()?).is_some())),
     })
 }
 
@@ -61,7 +76,19 @@ pub fn read(document: &Document, op: u8, mut input: In<'_>) -> Result<Vec<u8>, F
             let Holder::Member(replica) = &document.holder else { return Err(Failure::NO_REPLICA) };
             out.option(replica.known_of(input.peer()?), |out, version| out.raw(&version.encode()));
         }
-        read_for::CONFLICTS => conflicts(store.view(), &mut out),
+        read_for::CONFLICTS => {
+            for found in store.view().conflicts() {
+                let Conflict { key, kind: cause, versions } = &found;
+                conflict(&key.named(), key.key(), *cause, versions, &mut out);
+            }
+        }
+        read_for::BOUNDED_RIGHTS => {
+            let counter = store.view().bounded_counter(input.text()?);
+            let branch = store.branch_of(document.holder.writer()?);
+            // What would be counted down here: less than its own rights only after a fork.
+            let rights = branch.map_or(0, |branch| counter.rights_of(&branch).min(counter.value()).max(0));
+            out.raw(&rights.to_le_bytes());
+        }
         read_for::NAMES => {
             for named in store.names_with(input.text()?) {
                 out.number(kind(named.kind));
@@ -88,13 +115,45 @@ fn read_named(store: View<'_, ByName>, op: u8, mut input: In<'_>, out: &mut Out)
             out.value(value);
         }),
         read_for::MAP_VERSIONS => versions(&store.map(name).versions(input.text()?), out),
-        read_for::RECORD_GET => out.option(store.record(name).get(input.text()?), Out::value),
-        read_for::RECORD => store.record(name).iter().for_each(|(field, value)| {
+        read_for::RECORD_GET | read_for::RECORD | read_for::RECORD_MEMBER => match input.number()? {
+            0 => read_record::<UpdateWins>(store, name, op, input, out)?,
+            1 => read_record::<DeleteWins>(store, name, op, input, out)?,
+            _ => read_record::<Ask>(store, name, op, input, out)?,
+        },
+        read_for::RECORD_VERSIONS => {
+            input.number()?; // whichever policy
+            versions(&store.record(name).versions(input.text()?), out);
+        }
+        read_for::BOUNDED => out.raw(&store.bounded_counter(name).value().to_le_bytes()),
+        read_for::BOUNDED_RIGHTS_OF => {
+            out.raw(&store.bounded_counter(name).rights_of(&input.replica()?).to_le_bytes());
+        }
+        read_for::BOUNDED_HOLDERS => {
+            for (replica, rights) in store.bounded_counter(name).holders() {
+                out.replica(&replica);
+                out.bytes(&rights.to_le_bytes());
+            }
+        }
+        _ => return Err(Failure::ARGUMENT),
+    }
+    Ok(())
+}
+
+fn read_record<P: DeletePolicy>(
+    store: View<'_, ByName>,
+    name: &str,
+    op: u8,
+    mut input: In<'_>,
+    out: &mut Out,
+) -> Result<(), Failure> {
+    let record = store.record_with::<P>(name);
+    match op {
+        read_for::RECORD => record.iter().for_each(|(field, value)| {
             out.text(field);
             out.value(value);
         }),
-        read_for::RECORD_VERSIONS => versions(&store.record(name).versions(input.text()?), out),
-        _ => return Err(Failure::ARGUMENT),
+        read_for::RECORD_GET => out.option(record.get(input.text()?), Out::value),
+        _ => out.option(record.get_member(input.text()?, input.text()?), Out::value),
     }
     Ok(())
 }
@@ -109,9 +168,25 @@ pub fn kind(kind: ValueKind) -> u64 {
         ValueKind::Set => 4,
         ValueKind::Map => 5,
         ValueKind::Record => 6,
+        ValueKind::BoundedCounter => 7,
         // A type that this build has no class for.
-        _ => 7,
+        _ => 8,
     }
+}
+
+/// The type with this number.
+pub fn kind_of(number: u64) -> Result<ValueKind, Failure> {
+    Ok(match number {
+        0 => ValueKind::Counter,
+        1 => ValueKind::Register,
+        2 => ValueKind::MultiRegister,
+        3 => ValueKind::Flag,
+        4 => ValueKind::Set,
+        5 => ValueKind::Map,
+        6 => ValueKind::Record,
+        7 => ValueKind::BoundedCounter,
+        _ => return Err(Failure::ARGUMENT),
+    })
 }
 
 fn clock(version: &VersionVector, out: &mut Out) {
@@ -121,30 +196,38 @@ fn clock(version: &VersionVector, out: &mut Out) {
     }
 }
 
-fn versions(versions: &[Version<&Value>], out: &mut Out) {
+fn versions<V: Borrow<Value>>(versions: &[Version<V>], out: &mut Out) {
     out.number(versions.len() as u64);
-    for version in versions {
-        out.option(version.value, Out::value);
-        out.flag(version.deleted);
-        out.dot(&version.dot);
-        out.flag(version.timestamp.is_some());
-        if let Some(at) = version.timestamp {
-            out.number(at.millis());
-            out.number(at.logical().into());
-        }
+    versions.iter().for_each(|version| put_version(version, out));
+}
+
+/// One of several concurrent versions.
+pub fn put_version<V: Borrow<Value>>(version: &Version<V>, out: &mut Out) {
+    out.option(version.value.as_ref(), |out, value| out.value(value.borrow()));
+    out.flag(version.deleted);
+    out.dot(&version.dot);
+    out.flag(version.timestamp.is_some());
+    if let Some(at) = version.timestamp {
+        out.number(at.millis());
+        out.number(at.logical().into());
     }
 }
 
-fn conflicts(store: View<'_, ByName>, out: &mut Out) {
-    for conflict in store.conflicts() {
-        out.number(kind(conflict.key.kind()));
-        out.text(conflict.key.name());
-        out.option(conflict.key.key().as_ref(), Out::value);
-        out.number(match conflict.kind {
-            ConflictKind::WriteWrite => 0,
-            ConflictKind::InsertInsert => 1,
-            ConflictKind::UpdateDelete => 2,
-        });
-        versions(&conflict.versions, out);
-    }
+/// A key with concurrent versions that differ.
+pub fn conflict<V: Borrow<Value>>(
+    named: &Named,
+    key: Option<Value>,
+    cause: ConflictKind,
+    of: &[Version<V>],
+    out: &mut Out,
+) {
+    out.number(kind(named.kind));
+    out.text(&named.name);
+    out.option(key.as_ref(), Out::value);
+    out.number(match cause {
+        ConflictKind::WriteWrite => 0,
+        ConflictKind::InsertInsert => 1,
+        ConflictKind::UpdateDelete => 2,
+    });
+    versions(of, out);
 }

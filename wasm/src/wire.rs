@@ -6,8 +6,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use dotted::Value;
 use dotted::replication::PeerId;
+use dotted::{Dot, ReplicaId, Value};
 use uuid::Uuid;
 
 use crate::failure::Failure;
@@ -71,6 +71,33 @@ impl<'a> In<'a> {
 
     pub fn peer(&mut self) -> Result<PeerId, Failure> {
         self.uuid().map(PeerId::new)
+    }
+
+    pub fn replica(&mut self) -> Result<ReplicaId, Failure> {
+        Ok(self.text()?.parse()?)
+    }
+
+    /// The text form of a dot.
+    pub fn dot(&mut self) -> Result<Dot, Failure> {
+        let parsed = self
+            .text()?
+            .rsplit_once(':')
+            .and_then(|(replica, counter)| Some(Dot::new(replica.parse().ok()?, counter.parse().ok()?)));
+        parsed.ok_or(Failure::new("invalid-id", "not an event: expected REPLICA:COUNTER"))
+    }
+
+    /// Several, with their number before them.
+    pub fn list<T>(&mut self, mut one: impl FnMut(&mut Self) -> Result<T, Failure>) -> Result<Vec<T>, Failure> {
+        let mut list = Vec::new();
+        for _ in 0..self.number()? {
+            list.push(one(self)?);
+        }
+        Ok(list)
+    }
+
+    /// The same for those that may be missing.
+    pub fn option<T>(&mut self, one: impl FnOnce(&mut Self) -> Result<T, Failure>) -> Result<Option<T>, Failure> {
+        Ok(if self.number()? == 0 { None } else { Some(one(self)?) })
     }
 
     /// All that is left, read one by one.
@@ -171,20 +198,20 @@ impl Out {
     }
 
     /// The text form of a dot: the writer's id, a colon, the counter.
-    pub fn dot(&mut self, dot: &dotted::Dot) {
+    pub fn dot(&mut self, dot: &Dot) {
         let mut text = id(&dot.replica);
         text.push(':');
         digits(&mut text, dot.counter);
         self.text(&text);
     }
 
-    pub fn replica(&mut self, replica: &dotted::ReplicaId) {
+    pub fn replica(&mut self, replica: &ReplicaId) {
         self.text(&id(replica));
     }
 }
 
 /// As `Display` writes it.
-fn id(replica: &dotted::ReplicaId) -> String {
+fn id(replica: &ReplicaId) -> String {
     let mut text = String::from(&*replica.uuid().hyphenated().encode_lower(&mut Uuid::encode_buffer()));
     if replica.branch() > 0 {
         text.push('.');

@@ -2,11 +2,12 @@
 
 use alloc::vec::Vec;
 
-use dotted::{ByName, Dot, Edit, Mut, Value};
+use dotted::{Ask, ByName, DeletePolicy, DeleteWins, Dot, Edit, Mut, ReplicaId, StoreKey, UpdateWins, Value};
 
 use crate::document::Document;
 use crate::failure::Failure;
 use crate::names::write as op;
+use crate::settle;
 use crate::wire::In;
 
 /// What a group wrote.
@@ -41,25 +42,40 @@ impl Written {
 enum Arguments<'a> {
     None,
     Amount(u64),
+    Transfer(ReplicaId, u64),
     Values(Vec<Value>),
     Keys(Vec<&'a str>),
     Entries(Vec<(&'a str, Value)>),
+    Members(&'a str, Vec<(&'a str, Value)>),
+    Resolve(StoreKey, Value),
 }
 
 /// Writes to the value whose name comes first. Returns how many parts had an effect.
 pub fn write(document: &mut Document, op: u8, mut input: In<'_>) -> Result<u32, Failure> {
     let name = input.text()?;
+    let policy = match op {
+        op::RECORD_SET | op::RECORD_DELETE | op::RECORD_MEMBERS | op::RESOLVE => input.number()?,
+        _ => 0,
+    };
     let arguments = match op {
-        op::COUNTER_INCREMENT | op::COUNTER_DECREMENT => Arguments::Amount(input.number()?),
+        op::COUNTER_INCREMENT | op::COUNTER_DECREMENT | op::BOUNDED_INCREMENT | op::BOUNDED_DECREMENT => {
+            Arguments::Amount(input.number()?)
+        }
+        op::BOUNDED_TRANSFER => Arguments::Transfer(input.replica()?, input.number()?),
         op::REGISTER_SET | op::MULTI_SET | op::SET_ADD | op::SET_DELETE => Arguments::Values(input.all(In::value)?),
         op::MAP_DELETE | op::RECORD_DELETE => Arguments::Keys(input.all(In::text)?),
-        op::MAP_SET | op::RECORD_SET => Arguments::Entries(input.all(|input| Ok((input.text()?, input.value()?)))?),
+        op::MAP_SET | op::RECORD_SET => Arguments::Entries(input.all(entry)?),
+        op::RECORD_MEMBERS => Arguments::Members(input.text()?, input.all(entry)?),
+        op::RESOLVE => {
+            let key = settle::listed(document.store()?, name, &mut input)?;
+            Arguments::Resolve(key, input.value()?)
+        }
         _ => Arguments::None,
     };
     let mut arguments = Some(arguments);
     let written = document.holder.update(|live, writer| {
         let arguments = arguments.take().unwrap_or(Arguments::None);
-        live.edit(writer, |store, edit| run(store, edit, op, name, arguments))
+        live.edit(writer, |store, edit| run(store, edit, op, policy, name, arguments))
     })?;
     if written.last.is_some() {
         document.last = written.last;
@@ -67,15 +83,20 @@ pub fn write(document: &mut Document, op: u8, mut input: In<'_>) -> Result<u32, 
     Ok(written.count)
 }
 
+fn entry<'a>(input: &mut In<'a>) -> Result<(&'a str, Value), Failure> {
+    Ok((input.text()?, input.value()?))
+}
+
 #[inline(never)]
 fn run<'e>(
     mut store: Mut<'e, ByName>,
     edit: &mut Edit<'e>,
     op: u8,
+    policy: u64,
     name: &str,
     arguments: Arguments<'_>,
 ) -> Result<Written, Failure> {
-    use Arguments::{Amount, Entries, Keys, None, Values};
+    use Arguments::{Amount, Entries, Keys, Members, None, Resolve, Transfer, Values};
     Ok(match (op, arguments) {
         (op::COUNTER_INCREMENT, Amount(by)) => Written::one(Some(store.counter(name).increment(edit, by)?)),
         (op::COUNTER_DECREMENT, Amount(by)) => Written::one(Some(store.counter(name).decrement(edit, by)?)),
@@ -110,18 +131,44 @@ fn run<'e>(
             Written::all(keys, |key| map.remove(edit, key))
         }
         (op::MAP_CLEAR, None) => Written::one(store.map(name).clear(edit)),
-        (op::RECORD_SET, Entries(entries)) => {
-            let mut record = store.record(name);
-            Written::all(entries, |(field, value)| Some(record.set(edit, field, value)))
+        (op::RECORD_SET, arguments @ Entries(_))
+        | (op::RECORD_DELETE, arguments @ Keys(_))
+        | (op::RECORD_MEMBERS, arguments @ Members(..)) => match policy {
+            0 => run_record::<UpdateWins>(&mut store, edit, name, arguments)?,
+            1 => run_record::<DeleteWins>(&mut store, edit, name, arguments)?,
+            _ => run_record::<Ask>(&mut store, edit, name, arguments)?,
+        },
+        (op::RESOLVE, Resolve(key, value)) => match (settle::field(&key), policy) {
+            (Some(field), 1) => Written::one(Some(store.record_with::<DeleteWins>(name).set(edit, &field, value))),
+            (Some(field), 2) => Written::one(Some(store.record_with::<Ask>(name).set(edit, &field, value))),
+            _ => Written::one(Some(store.resolve(edit, &key, value)?)),
+        },
+        (op::BOUNDED_INCREMENT, Amount(by)) => Written::one(Some(store.bounded_counter(name).increment(edit, by)?)),
+        (op::BOUNDED_DECREMENT, Amount(by)) => Written::one(Some(store.bounded_counter(name).try_decrement(edit, by)?)),
+        (op::BOUNDED_TRANSFER, Transfer(to, amount)) => {
+            Written::one(Some(store.bounded_counter(name).transfer(edit, &to, amount)?))
         }
-        (op::RECORD_DELETE, Keys(keys)) => {
-            let mut record = store.record(name);
-            Written::all(keys, |field| record.remove(edit, field))
-        }
+        (op::BOUNDED_ANNOUNCE, None) => Written::one(store.bounded_counter(name).announce(edit)),
+        // What these write is the same under all policies.
         (op::RECORD_CLEAR, None) => Written::one(store.record(name).delete(edit)),
         (op::RECORD_ERASE, None) => Written::one(store.record(name).erase(edit)),
         (op::RECORD_PURGE, None) => Written::one(store.record(name).purge(edit)),
         (op::REMOVE, None) => Written::one(store.remove(edit, name)),
+        _ => return Err(Failure::ARGUMENT),
+    })
+}
+
+fn run_record<'e, P: DeletePolicy>(
+    store: &mut Mut<'e, ByName>,
+    edit: &mut Edit<'e>,
+    name: &str,
+    arguments: Arguments<'_>,
+) -> Result<Written, Failure> {
+    let mut record = store.record_with::<P>(name);
+    Ok(match arguments {
+        Arguments::Entries(entries) => Written::all(entries, |(field, value)| Some(record.set(edit, field, value))),
+        Arguments::Keys(keys) => Written::all(keys, |field| record.remove(edit, field)),
+        Arguments::Members(field, members) => Written::one(Some(record.set_members(edit, field, members)?)),
         _ => return Err(Failure::ARGUMENT),
     })
 }

@@ -27,6 +27,14 @@ test("the golden state of a store is read, shown and written again", () => {
   ]);
 });
 
+test("the golden state of a store with a bounded counter is read, shown and written again", () => {
+  const store = new Store({ state: golden("bounded_counter_in_store.state") });
+  assert.deepEqual(store.encode(), golden("bounded_counter_in_store.state"));
+  assert.deepEqual(store.canonical(), golden("bounded_counter_in_store.view"));
+  assert.deepEqual(store.toJSON(), { "bounded-counter": { stock: 70 }, register: { title: "notes" } });
+  assert.deepEqual(store.boundedCounter("stock").holders().map(({ rights }) => rights), [0, 70]);
+});
+
 test("the golden delta of a store fits a store that knows its base, and no other", () => {
   const store = new Store();
   assert.throws(() => store.apply(golden("store.delta")), failsWith("gap"));

@@ -1,7 +1,8 @@
 // What the types allow, and what they do not: compiled, never run.
 import {
-  type Applied, type Conflict, CrdtError, type CrdtErrorCode, type Data, GCounter, LwwMap, LwwRegister, OrSet, PnCounter,
-  Replica, type ReplicaEvent, Store, ready, VersionedRecord,
+  type Applied, BoundedCounter, type Conflict, CrdtError, type CrdtErrorCode, type Data, type DeletePolicy, GCounter,
+  InsufficientRightsError, LwwMap, LwwRegister, OrSet, PnCounter, Replica, type ReplicaEvent, type Resolver,
+  type RightsHolder, type Settled, Store, ready, type ValueKind, VersionedRecord,
 } from "dotted-crdt";
 import { init, initSync } from "dotted-crdt/slim";
 import { OrSet as InlineSet } from "dotted-crdt/inline";
@@ -64,6 +65,49 @@ is<ReturnType<typeof record.conflicts>, Conflict[]>();
 is<ReturnType<typeof record.apply>, Applied>();
 is<Conflict["cause"], "write-write" | "insert-insert" | "update-delete">();
 
+const stock = new BoundedCounter({ now: () => 0 });
+is<typeof stock.value, number>();
+is<typeof stock.rights, number | bigint>();
+is<ReturnType<typeof stock.rightsOf>, number | bigint>();
+is<ReturnType<typeof stock.tryDecrement>, void>();
+is<ReturnType<typeof stock.announce>, boolean>();
+is<ReturnType<typeof stock.holders>, RightsHolder[]>();
+stock.transfer("", 1n);
+// @ts-expect-error: to somebody
+stock.transfer(1);
+// @ts-expect-error: it only goes down if there are rights
+stock.decrement(1);
+// @ts-expect-error: nor can it be reset
+stock.reset();
+is<Extract<ValueKind, `bounded${string}`>, "bounded-counter">();
+
+const prices = new LwwMap<number>();
+is<ReturnType<typeof prices.resolveAll>, Settled[]>();
+prices.resolveAll("latest");
+prices.resolveAll({ priority: [prices.replica] });
+prices.resolveAll((versions) => {
+  is<(typeof versions)[number]["value"], number>();
+  return Math.max(...versions.map(({ value }) => value));
+});
+const first: Resolver = (versions) => versions[0]?.value;
+prices.store.resolveAll(first);
+for (const conflict of prices.conflicts()) prices.resolve(conflict, 1).startsWith(prices.replica);
+// @ts-expect-error: there is no such rule
+prices.resolveAll("last");
+// @ts-expect-error: the map has numbers
+prices.resolveAll(() => "1");
+// @ts-expect-error: flags have no conflicts
+new Store().flag("x").resolveAll("latest");
+
+const deletes: DeletePolicy = new Store().record("x", { deletes: "ask" }).deletes;
+void deletes;
+// @ts-expect-error: there is no such policy
+new VersionedRecord({ deletes: "never" });
+is<ReturnType<VersionedRecord["restore"]>, Settled[]>();
+new VersionedRecord().setMembers("address", { city: "Recife" });
+// @ts-expect-error: members can be kept
+new VersionedRecord().setMembers("address", { city: undefined });
+
 const store = new Store({ state: new Uint8Array() });
 is<ReturnType<typeof store.batch<number>>, number>();
 const stop = store.subscribe(({ origin, changes }) => {
@@ -97,7 +141,8 @@ event?.ticket;
 try {
   await ready;
 } catch (error) {
-  if (error instanceof CrdtError) is<typeof error.code, CrdtErrorCode>();
+  if (error instanceof InsufficientRightsError) is<typeof error.local, number | bigint>();
+  else if (error instanceof CrdtError) is<typeof error.code, CrdtErrorCode>();
 }
 void init(fetch("dotted.wasm"));
 initSync(new Uint8Array());

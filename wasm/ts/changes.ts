@@ -4,10 +4,12 @@ import { hex } from "./ids.js";
 import type { Data, In } from "./wire.js";
 
 /** The types of the values in a store. */
-export type ValueKind = "counter" | "register" | "multi-register" | "flag" | "set" | "map" | "record";
+export type ValueKind = "counter" | "register" | "multi-register" | "flag" | "set" | "map" | "record" | "bounded-counter";
 
 /** @internal */
-export const KINDS: readonly ValueKind[] = ["counter", "register", "multi-register", "flag", "set", "map", "record"];
+export const KINDS: readonly ValueKind[] = [
+  "counter", "register", "multi-register", "flag", "set", "map", "record", "bounded-counter",
+];
 
 /** A value that looks different. */
 export interface Change {
@@ -48,20 +50,6 @@ export interface Version<T extends Data = Data> {
   readonly logical: number | undefined;
 }
 
-/** A key with concurrent versions that differ. The same on all replicas that know the same events. */
-export interface Conflict {
-  readonly name: string;
-  readonly kind: ValueKind;
-  /** The key of a map or field of a record, null for a record as a whole. */
-  readonly key?: Data;
-  /** How it came about. Registers and maps do not tell whether the value was there before. */
-  readonly cause: "write-write" | "insert-insert" | "update-delete";
-  /** In the order of their dots. */
-  readonly versions: readonly Version[];
-}
-
-/** @internal */
-export const CAUSES = ["write-write", "insert-insert", "update-delete"] as const;
 const CHANGES = ["added", "updated", "removed"] as const;
 const ORIGINS = ["local", "remote", "missed"] as const;
 
@@ -87,8 +75,8 @@ function both(first: Change["change"], second: Change["change"]): Change["change
   return second === "removed" ? "removed" : "updated";
 }
 
-/** A text that is the same for equal keys only. */
-function identity(key: Data | undefined): unknown {
+/** What is the same for equal keys only. @internal */
+export function identity(key: Data | undefined): unknown {
   if (key === undefined) return [];
   const out = args().value(key).finish();
   return hex(out);
@@ -120,15 +108,18 @@ export function kindOf(number: number): ValueKind {
 /** @internal */
 export function readVersions<T extends Data>(input: In): Version<T>[] {
   const versions: Version<T>[] = [];
-  for (let left = input.number(); left > 0; left--) {
-    const value = input.option((from) => from.value()) as T | undefined;
-    const deleted = input.flag();
-    const dot = input.text();
-    const isTimed = input.flag();
-    const [time, logical] = isTimed ? [input.number(), input.number()] : [];
-    versions.push({ value, deleted, dot, time, logical });
-  }
+  for (let left = input.number(); left > 0; left--) versions.push(readVersion<T>(input));
   return versions;
+}
+
+/** @internal */
+export function readVersion<T extends Data>(input: In): Version<T> {
+  const value = input.option((from) => from.value()) as T | undefined;
+  const deleted = input.flag();
+  const dot = input.text();
+  const isTimed = input.flag();
+  const [time, logical] = isTimed ? [input.number(), input.number()] : [];
+  return { value, deleted, dot, time, logical };
 }
 
 /** @internal */

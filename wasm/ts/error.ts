@@ -9,6 +9,9 @@
  * | `gap` `floor` | the delta builds on what is not known here: ask again with `version()` |
  * | `too-large` `too-many-writers` `too-many-keys` `too-deep` `full` `too-many-tickets` | a limit |
  * | `overflow` `out-of-range` | a number does not fit |
+ * | `insufficient-rights` `unknown-replica` `to-oneself` `zero-amount` | a rule of bounded counters |
+ * | `outdated` | the conflict is not any more as it was listed: list it again |
+ * | `in-conflict` `not-a-group` `no-such-key` | the value cannot be written there |
  * | `invalid-value` `invalid-text` `invalid-id` `invalid-argument` | an argument cannot be used |
  * | `not-member` `retired` `muted` `myself` `forked` `same-writer` `no-replica` `is-replica` `refused` | a rule of replication |
  * | `quota` `storage` | there is no room left where the store is kept, or it fails otherwise |
@@ -23,6 +26,8 @@ export type CrdtErrorCode =
   | "gap" | "floor"
   | "too-large" | "too-many-writers" | "too-many-keys" | "too-deep" | "full" | "too-many-tickets"
   | "overflow" | "out-of-range"
+  | "insufficient-rights" | "unknown-replica" | "to-oneself" | "zero-amount"
+  | "outdated" | "in-conflict" | "not-a-group" | "no-such-key"
   | "invalid-value" | "invalid-text" | "invalid-id" | "invalid-argument"
   | "not-member" | "retired" | "muted" | "myself" | "forked" | "same-writer"
   | "no-replica" | "is-replica" | "refused"
@@ -41,11 +46,35 @@ export class CrdtError extends Error {
   }
 }
 
+/** This replica has not so many rights to count a bounded counter down, or to hand over. Nothing was written. */
+export class InsufficientRightsError extends CrdtError {
+  declare readonly code: "insufficient-rights";
+  /** How many it has. */
+  readonly local: number | bigint;
+  /** How many others have, as far as it is known here. */
+  readonly elsewhere: number | bigint;
+
+  constructor(local: number | bigint, elsewhere: number | bigint) {
+    super("insufficient-rights", `${local} rights are here, and ${elsewhere} elsewhere`);
+    this.local = local;
+    this.elsewhere = elsewhere;
+  }
+}
+
+/** A number where it is safe. @internal */
+export function narrow(big: bigint): number | bigint {
+  const number = Number(big);
+  return Number.isSafeInteger(number) ? number : big;
+}
+
 /** What a call into WebAssembly threw, as an error of this package. @internal */
 export function translated(thrown: unknown): CrdtError {
   if (typeof thrown === "string") {
     const at = thrown.indexOf(": ");
-    return new CrdtError(thrown.slice(0, at) as CrdtErrorCode, thrown.slice(at + 2));
+    const [code, detail] = [thrown.slice(0, at) as CrdtErrorCode, thrown.slice(at + 2)];
+    if (code !== "insufficient-rights") return new CrdtError(code, detail);
+    const rights = (from: number): number | bigint => narrow(BigInt(`0x${detail.slice(from, from + 32)}`));
+    return new InsufficientRightsError(rights(0), rights(32));
   }
   return new CrdtError("internal", "the WebAssembly instance failed", { cause: thrown });
 }

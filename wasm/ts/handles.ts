@@ -2,8 +2,9 @@ import { args } from "./core.js";
 import { CrdtError } from "./error.js";
 import { Ask, Read, Write } from "./names.js";
 import { readVersions, type ValueKind, type Version } from "./changes.js";
+import type { Conflict, Resolver, Settled } from "./conflicts.js";
 import type { Store, Unsubscribe } from "./store.js";
-import { type Data, define, type In, Out, toJson } from "./wire.js";
+import { type Data, type In, Out, readWide, toJson } from "./wire.js";
 
 const encoder = new Out();
 
@@ -54,6 +55,11 @@ export abstract class Shown<S> extends Handle {
   /** The type of the value. */
   abstract readonly kind: ValueKind;
 
+  /** The number of the policy that it is read by. @internal */
+  protected get policy(): number {
+    return 0;
+  }
+
   /** What it shows now, as it is kept by `snapshot`. @internal */
   protected abstract shown(): S;
 
@@ -65,7 +71,7 @@ export abstract class Shown<S> extends Handle {
    * fits React's `useSyncExternalStore`.
    */
   snapshot(): S {
-    return this.store.snapshot(this.kind, this.name, () => freeze(this.shown()));
+    return this.store.snapshot(this.kind, this.name, this.policy, () => freeze(this.shown()));
   }
 
   /** Calls back whenever this value may look different. Called like `Store.onUpdate`. */
@@ -74,6 +80,31 @@ export abstract class Shown<S> extends Handle {
       const mine = changes.some(({ name, kind }) => name === this.name && kind === this.kind);
       if (mine || origin === "missed") callback();
     });
+  }
+}
+
+/** What conflicts can arise in. */
+export abstract class Conflicting<T extends Data, S> extends Shown<S> {
+  /** Its conflicts, in the order of their first dots. Costs O(conflicts of the store). */
+  conflicts(): Conflict[] {
+    return this.store.conflicts().filter(({ name, kind }) => name === this.name && kind === this.kind);
+  }
+
+  /**
+   * Settles a conflict of this value: see {@link Store.resolve}. Returns the event.
+   *
+   * @throws {@link CrdtError} as that, or `invalid-argument` for a conflict of another value.
+   */
+  resolve(conflict: Conflict, value: T): string {
+    if (conflict?.name !== this.name || conflict.kind !== this.kind) {
+      throw new CrdtError("invalid-argument", "the conflict is another value's");
+    }
+    return this.store.settleOne(conflict, value, this.policy);
+  }
+
+  /** Settles all conflicts of this value, as one group: see {@link Store.resolveAll}. */
+  resolveAll(resolver: Resolver<T>): Settled[] {
+    return this.store.settleValue(this.kind, this.name, this.policy, resolver, () => this.conflicts());
   }
 }
 
@@ -86,7 +117,8 @@ function freeze<T>(value: T): T {
   return value;
 }
 
-function amount(by: number | bigint): bigint {
+/** @internal */
+export function amount(by: number | bigint): bigint {
   const safe = typeof by === "bigint" || Number.isSafeInteger(by);
   if (!safe || by < 0) throw new CrdtError("invalid-argument", "an amount is a whole number from 0 on");
   if (by > 2n ** 64n - 1n) throw new CrdtError("out-of-range", "an amount has at most 64 bits");
@@ -129,9 +161,7 @@ export class Counter extends Shown<number | bigint> {
 
   /** The count, however large. */
   get bigValue(): bigint {
-    const bytes = this.read(Read.Counter).rest();
-    const view = new DataView(bytes.buffer, bytes.byteOffset, 16);
-    return (view.getBigInt64(8, true) << 64n) + view.getBigUint64(0, true);
+    return readWide(this.read(Read.Counter).rest());
   }
 
   protected override shown(): number | bigint {
@@ -173,7 +203,7 @@ export class Flag extends Shown<boolean> {
 }
 
 /** One value; of concurrent writes the last is shown, and the others stay visible in `versions`. */
-export class Register<T extends Data = Data> extends Shown<T | undefined> {
+export class Register<T extends Data = Data> extends Conflicting<T, T | undefined> {
   override readonly kind = "register";
 
   /** Sets the value, superseding all that is known. */
@@ -206,7 +236,7 @@ export class Register<T extends Data = Data> extends Shown<T | undefined> {
 }
 
 /** One value, or all of the concurrent ones: nothing is chosen. */
-export class MultiRegister<T extends Data = Data> extends Shown<readonly T[]> {
+export class MultiRegister<T extends Data = Data> extends Conflicting<T, readonly T[]> {
   override readonly kind = "multi-register";
 
   /** Sets the value, superseding all that is known. */
@@ -335,169 +365,3 @@ export class SetHandle<T extends Data = Data> extends Shown<readonly T[]> {
     return toJson(this.toArray());
   }
 }
-
-/** What maps and records have in common. */
-abstract class Keyed<T extends Data> extends Shown<{ readonly [key: string]: T }> {
-  /** @internal */
-  protected abstract readonly questions: {
-    readonly get: Read;
-    readonly all: Read;
-    readonly versions: Read;
-    readonly has: Ask;
-    readonly size: Ask;
-    readonly set: Write;
-    readonly delete: Write;
-    readonly clear: Write;
-  };
-
-  /** Sets the value of a key, superseding all that is known of it. That settles a conflict, too. */
-  set(key: string, value: T): this {
-    this.write(this.questions.set, this.args().text(key).value(value));
-    return this;
-  }
-
-  /** Sets several as one group: much faster than one by one. Of entries with one key the last counts. */
-  setAll(entries: Iterable<readonly [string, T]> | { readonly [key: string]: T }): this {
-    const isIterable = Symbol.iterator in entries;
-    const list = isIterable ? [...(entries as Iterable<readonly [string, T]>)] : Object.entries(entries);
-    const written = this.args();
-    for (const [key, value] of list) written.text(key).value(value);
-    this.write(this.questions.set, written);
-    return this;
-  }
-
-  /** Removes a key. A concurrent `set` survives. Says whether it was there. */
-  delete(key: string): boolean {
-    return this.write(this.questions.delete, this.args().text(key)) > 0;
-  }
-
-  /** Removes keys as one group. Says how many were there. */
-  deleteAll(keys: Iterable<string>): number {
-    const list = [...keys];
-    const written = this.args();
-    for (const key of list) written.text(key);
-    return this.write(this.questions.delete, written);
-  }
-
-  /** What a key shows: of concurrent values the last. */
-  get(key: string): T | undefined {
-    return this.read(this.questions.get, this.args().text(key)).option((input) => input.value()) as T | undefined;
-  }
-
-  /** Whether the key shows something. */
-  has(key: string): boolean {
-    return this.ask(this.questions.has, this.args().text(key)) === 1;
-  }
-
-  /** How many keys there are. */
-  get size(): number {
-    return this.ask(this.questions.size);
-  }
-
-  /** All concurrent versions of a key, in the order of their dots. One, usually. */
-  versions(key: string): Version<T>[] {
-    return readVersions<T>(this.read(this.questions.versions, this.args().text(key)));
-  }
-
-  /** Keys and values, in the order of their dots: the same on all replicas. */
-  *entries(): IterableIterator<[string, T]> {
-    const input = this.read(this.questions.all);
-    while (!input.isAtEnd) yield [input.text(), input.value() as T];
-  }
-
-  *keys(): IterableIterator<string> {
-    for (const [key] of this.entries()) yield key;
-  }
-
-  *values(): IterableIterator<T> {
-    for (const [, value] of this.entries()) yield value;
-  }
-
-  [Symbol.iterator](): IterableIterator<[string, T]> {
-    return this.entries();
-  }
-
-  forEach(callback: (value: T, key: string, map: this) => void): void {
-    for (const [key, value] of [...this.entries()]) callback(value, key, this);
-  }
-
-  /** All of it as a plain object. */
-  toObject(): Record<string, T> {
-    const object: Record<string, T> = {};
-    for (const [key, value] of this.entries()) define(object, key, value);
-    return object;
-  }
-
-  protected override shown(): { readonly [key: string]: T } {
-    return this.toObject();
-  }
-
-  override toJSON(): unknown {
-    return toJson(this.toObject());
-  }
-}
-
-/** A map; of concurrent values of a key the last is shown, and the others stay visible in `versions`. */
-export class LwwMapHandle<T extends Data = Data> extends Keyed<T> {
-  override readonly kind = "map";
-
-  /** @internal */
-  protected override get questions() {
-    return MAP;
-  }
-
-  /** Removes all keys, as one group. */
-  clear(): void {
-    this.write(Write.MapClear, this.args());
-  }
-}
-
-/**
- * A record of fields that merges by field and shows every conflict. Deleting is a change like any other: it keeps the
- * values, so that a concurrent update is a conflict that a person can settle, and neither side is lost.
- */
-export class RecordHandle<T extends Data = Data> extends Keyed<T> {
-  override readonly kind = "record";
-
-  /** @internal */
-  protected override get questions() {
-    return RECORD;
-  }
-
-  /** Deletes the record: all of its fields, and the record itself. A concurrent update survives, as a conflict. */
-  clear(): boolean {
-    return this.write(Write.RecordClear, this.args()) > 0;
-  }
-
-  /** Forgets the values that standing deletions kept, everywhere. Only the fact of the deletion stays. */
-  erase(): boolean {
-    return this.write(Write.RecordErase, this.args()) > 0;
-  }
-
-  /** Forgets standing deletions altogether, once all replicas have seen them. */
-  purge(): boolean {
-    return this.write(Write.RecordPurge, this.args()) > 0;
-  }
-}
-
-const MAP = {
-  get: Read.MapGet,
-  all: Read.Map,
-  versions: Read.MapVersions,
-  has: Ask.MapHas,
-  size: Ask.MapSize,
-  set: Write.MapSet,
-  delete: Write.MapDelete,
-  clear: Write.MapClear,
-} as const;
-
-const RECORD = {
-  get: Read.RecordGet,
-  all: Read.Record,
-  versions: Read.RecordVersions,
-  has: Ask.RecordHas,
-  size: Ask.RecordSize,
-  set: Write.RecordSet,
-  delete: Write.RecordDelete,
-  clear: Write.RecordClear,
-} as const;

@@ -3,22 +3,16 @@
  *
  * @packageDocumentation
  */
-export { CrdtError, type CrdtErrorCode } from "./error.js";
+export { CrdtError, type CrdtErrorCode, InsufficientRightsError } from "./error.js";
 export type { Data, DataObject } from "./wire.js";
-export type { Change, ChangeBatch, Conflict, ValueKind, Version } from "./changes.js";
+export type { Change, ChangeBatch, ValueKind, Version } from "./changes.js";
+export type { Conflict, DeletePolicy, Resolver, Settled } from "./conflicts.js";
 export { type Applied, Store, type StoreOptions, type Unsubscribe } from "./store.js";
+export { Conflicting, Counter, Flag, Handle, MultiRegister, Register, SetHandle, Shown } from "./handles.js";
+export { LwwMapHandle, RecordHandle, type RecordOptions } from "./keyed.js";
+export { BoundedCounterHandle, type RightsHolder } from "./bounded.js";
 export {
-  Counter,
-  Flag,
-  Handle,
-  LwwMapHandle,
-  MultiRegister,
-  RecordHandle,
-  Register,
-  SetHandle,
-  Shown,
-} from "./handles.js";
-export {
+  BoundedCounter,
   DwFlag,
   EwFlag,
   GCounter,

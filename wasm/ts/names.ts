@@ -23,6 +23,12 @@ export const enum Write {
   RecordErase,
   RecordPurge,
   Remove,
+  RecordMembers,
+  BoundedIncrement,
+  BoundedDecrement,
+  BoundedTransfer,
+  BoundedAnnounce,
+  Resolve,
 }
 
 /** Questions that a number answers. */
@@ -65,6 +71,18 @@ export const enum Read {
   DecodedVersion,
   Members,
   KnownOf,
+  RecordMember,
+  Bounded,
+  BoundedRights,
+  BoundedRightsOf,
+  BoundedHolders,
+}
+
+/** Writes that answer with what they settled. */
+export const enum Settle {
+  All = 1,
+  One,
+  Restore,
 }
 
 /** What a member of a group does. */

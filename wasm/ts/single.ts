@@ -1,5 +1,7 @@
-import { Counter, Flag, LwwMapHandle, MultiRegister, RecordHandle, Register, SetHandle, Shown } from "./handles.js";
-import type { Conflict } from "./changes.js";
+import { BoundedCounterHandle } from "./bounded.js";
+import type { Conflict } from "./conflicts.js";
+import { Counter, Flag, MultiRegister, Register, SetHandle, Shown } from "./handles.js";
+import { LwwMapHandle, RecordHandle, type RecordOptions } from "./keyed.js";
 import { type Applied, disposable, Store, type StoreOptions, type Unsubscribe } from "./store.js";
 import type { Data } from "./wire.js";
 
@@ -142,6 +144,28 @@ export class PnCounter extends Counter {
 export interface PnCounter extends Replicated {}
 alone(PnCounter);
 
+/**
+ * A counter that never goes below zero, without coordination: each replica counts down what it has rights for.
+ *
+ * ```ts
+ * const london = new BoundedCounter(), tokyo = new BoundedCounter();
+ * london.increment(100);
+ * tokyo.announce();
+ * london.merge(tokyo);
+ * london.transfer(tokyo.replica, 50);
+ * tokyo.merge(london);
+ * tokyo.tryDecrement(30); // cut off or not
+ * tokyo.tryDecrement(30); // throws insufficient-rights: 20 here, 50 elsewhere
+ * ```
+ */
+export class BoundedCounter extends BoundedCounterHandle {
+  constructor(options?: StoreOptions) {
+    super(new Store(options), "");
+  }
+}
+export interface BoundedCounter extends Replicated {}
+alone(BoundedCounter);
+
 /** One value; of concurrent writes the last is shown, and the others stay visible as a conflict. */
 export class LwwRegister<T extends Data = Data> extends Register<T> {
   constructor(options?: StoreOptions) {
@@ -241,8 +265,8 @@ alone(LwwMap);
 
 /** A record of fields that merges by field and shows every conflict, deletions against updates, too. */
 export class VersionedRecord<T extends Data = Data> extends RecordHandle<T> {
-  constructor(options?: StoreOptions) {
-    super(new Store(options), "");
+  constructor(options?: StoreOptions & RecordOptions) {
+    super(new Store(options), "", options);
   }
 }
 export interface VersionedRecord<T extends Data = Data> extends Replicated {}

@@ -1,19 +1,21 @@
+import { BoundedCounterHandle } from "./bounded.js";
+import { type ChangeBatch, joined, kindOf, readBatch, readClock, type ValueKind } from "./changes.js";
 import {
-  CAUSES,
-  type ChangeBatch,
   type Conflict,
-  joined,
-  kindOf,
-  readBatch,
-  readClock,
-  readVersions,
-  type ValueKind,
-} from "./changes.js";
+  decide,
+  kindNumber,
+  putConflict,
+  readConflict,
+  readSettled,
+  type Resolver,
+  type Settled,
+} from "./conflicts.js";
 import { answer, args, guarded } from "./core.js";
 import { type Document, open } from "./document.js";
-import { Counter, Flag, LwwMapHandle, Handle, MultiRegister, RecordHandle, Register, SetHandle } from "./handles.js";
+import { Counter, Flag, Handle, MultiRegister, Register, SetHandle } from "./handles.js";
+import { LwwMapHandle, RecordHandle, type RecordOptions } from "./keyed.js";
 import { checkBytes, hex, parseUuid, randomUuid } from "./ids.js";
-import { Act, Ask, Read, type Write } from "./names.js";
+import { Act, Ask, Read, Settle, Write } from "./names.js";
 import { CrdtError } from "./error.js";
 import { type Data, define, type In, type Out } from "./wire.js";
 
@@ -75,7 +77,8 @@ export class Store {
   readonly #updates = new Set<(delta: Uint8Array) => void>();
   readonly #subscribers = new Set<(batch: ChangeBatch) => void>();
   readonly #queue: (() => void)[] = [];
-  readonly #snapshots = new Map<string, unknown>();
+  /** By kind and name, and by the policy that the value is read by. */
+  readonly #snapshots = new Map<string, Map<number, unknown>>();
   #batches: ChangeBatch[] = [];
   #depth = 0;
   #flushing = false;
@@ -100,6 +103,11 @@ export class Store {
   /** The counter with this name. */
   counter(name: string): Counter {
     return new Counter(this, name);
+  }
+
+  /** The counter with this name that never goes below zero. */
+  boundedCounter(name: string): BoundedCounterHandle {
+    return new BoundedCounterHandle(this, name);
   }
 
   /** The register with this name: of concurrent values the last is shown. */
@@ -128,11 +136,14 @@ export class Store {
   }
 
   /** The record with this name: deletions are changes like others, and conflict with updates. */
-  record<T extends Data = Data>(name: string): RecordHandle<T> {
-    return new RecordHandle<T>(this, name);
+  record<T extends Data = Data>(name: string, options?: RecordOptions): RecordHandle<T> {
+    return new RecordHandle<T>(this, name, options);
   }
 
-  /** Removes the values with this name, of whatever type. What others write to them meanwhile survives. */
+  /**
+   * Removes the values with this name, of whatever type but bounded counters, whose rights others have. What others
+   * write to them meanwhile survives.
+   */
   remove(name: string): boolean {
     return new Handle(this, name).remove();
   }
@@ -152,15 +163,28 @@ export class Store {
   conflicts(): Conflict[] {
     const found = this.read(Read.Conflicts, args());
     const conflicts: Conflict[] = [];
-    while (!found.isAtEnd) {
-      const kind = kindOf(found.number());
-      const name = found.text();
-      const key = found.option((input) => input.value());
-      const cause = CAUSES[found.number()] ?? "write-write";
-      const versions = readVersions(found);
-      conflicts.push(key === undefined ? { name, kind, cause, versions } : { name, kind, key, cause, versions });
-    }
+    while (!found.isAtEnd) conflicts.push(readConflict(found));
     return conflicts;
+  }
+
+  /**
+   * Settles a conflict as it was listed: supersedes all of its versions. Returns the event, `writer:counter`.
+   *
+   * @throws {@link CrdtError} `outdated` if there are other versions by now, which nobody has looked at: list it again.
+   * `no-such-key` for a record as a whole: `restore()` keeps it and `clear()` deletes it. Nothing has changed then.
+   */
+  resolve(conflict: Conflict, value: Data): string {
+    return this.settleOne(conflict, value, 0);
+  }
+
+  /**
+   * Settles all conflicts in all values, as one group, in the order of the names; where a deletion of a record is
+   * concurrent with an update, the update wins. What the resolver leaves open stays open. What is written is stamped
+   * just after what it supersedes, so that what a person writes meanwhile wins. Returns what was settled.
+   */
+  resolveAll(resolver: Resolver): Settled[] {
+    const decided = decide(resolver, 0, () => this.conflicts());
+    return this.settleBy(Settle.All, decided(args()));
   }
 
   /** The whole content, for people and for tests: by type, then by name. */
@@ -348,6 +372,34 @@ export class Store {
   }
 
   /** @internal */
+  settleOne(conflict: Conflict, value: Data, policy: number): string {
+    return this.batch(() => {
+      this.write(Write.Resolve, putConflict(conflict, policy).value(value));
+      return this.lastDot!;
+    });
+  }
+
+  /** @internal */
+  settleValue<T extends Data>(
+    kind: ValueKind,
+    name: string,
+    policy: number,
+    resolver: Resolver<T>,
+    conflicts: () => Conflict[],
+  ): Settled[] {
+    const decided = decide(resolver, policy, conflicts);
+    return this.settleBy(Settle.One, decided(args().text(name).number(kindNumber(kind)).number(policy)));
+  }
+
+  /** @internal */
+  settleBy(what: Settle, written: Out): Settled[] {
+    const document = this.document();
+    const settled = readSettled(answer(guarded(() => document.settle(this.#now(), what, written.finish()))));
+    if (settled.length > 0) this.settle();
+    return settled;
+  }
+
+  /** @internal */
   act(what: Act, now: number, written: Out): In {
     const document = this.document();
     return answer(guarded(() => document.act(what, now, written.finish())));
@@ -365,11 +417,12 @@ export class Store {
   }
 
   /** @internal The same until the value changes. */
-  snapshot<T>(kind: ValueKind, name: string, make: () => T): T {
+  snapshot<T>(kind: ValueKind, name: string, policy: number, make: () => T): T {
     this.#watch();
     const key = `${kind} ${name}`;
-    if (!this.#snapshots.has(key)) this.#snapshots.set(key, make());
-    return this.#snapshots.get(key) as T;
+    const kept = this.#snapshots.get(key) ?? new Map<number, unknown>();
+    if (!kept.has(policy)) this.#snapshots.set(key, kept.set(policy, make()));
+    return kept.get(policy) as T;
   }
 
   #watch(): void {
@@ -466,6 +519,8 @@ function handle(store: Store, kind: ValueKind, name: string): { toJSON(): unknow
       return store.map(name);
     case "record":
       return store.record(name);
+    case "bounded-counter":
+      return store.boundedCounter(name);
   }
 }
 

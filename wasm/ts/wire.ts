@@ -328,6 +328,12 @@ export class In {
   }
 }
 
+/** A whole number of 128 bits with its sign. @internal */
+export function readWide(bytes: Uint8Array): bigint {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, 16);
+  return (view.getBigInt64(8, true) << 64n) + view.getBigUint64(0, true);
+}
+
 /** Sets a property, also one that is called `__proto__`. @internal */
 export function define<T>(object: Record<string, T>, key: string, value: T): void {
   if (key === "__proto__") {
