@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use dotted::{Delta, Limits, Store, Timestamp, Value, Writer};
+use dotted::{Delta, Dot, EscrowError, Limits, Resolver, Store, Timestamp, Value, Writer};
 use uuid::Uuid;
 
 static NOW: AtomicU64 = AtomicU64::new(0);
@@ -103,7 +103,7 @@ fn writer(uuid: Uuid) -> Writer {
     Writer::with_clock(uuid, || Timestamp::from_millis(NOW.load(Ordering::Relaxed)))
 }
 
-const KINDS: [&str; 20] = [
+const KINDS: [&str; 24] = [
     "increment",
     "increment",
     "decrement",
@@ -123,8 +123,25 @@ const KINDS: [&str; 20] = [
     "unput",
     "field",
     "unfield",
+    "countUp",
+    "countDown",
+    "hand",
     "rare",
+    "settle",
 ];
+
+/// What became of a write to a bounded counter, as a text.
+fn outcome(result: Result<Dot, EscrowError>) -> String {
+    match result {
+        Ok(_) => String::new(),
+        Err(EscrowError::InsufficientRights { local, elsewhere }) => format!("insufficient-rights {local} {elsewhere}"),
+        Err(EscrowError::ZeroAmount) => "zero-amount".into(),
+        Err(EscrowError::ToOneself) => "to-oneself".into(),
+        Err(EscrowError::UnknownReplica) => "unknown-replica".into(),
+        Err(EscrowError::Overflow) => "overflow".into(),
+        Err(error) => error.to_string(),
+    }
+}
 
 /// A random write. Returns its form in the file.
 fn write(replica: &mut Replica, random: &mut Random) -> String {
@@ -135,8 +152,12 @@ fn write(replica: &mut Replica, random: &mut Random) -> String {
     let Replica { store, writer } = replica;
     let mut kind = random.of(&KINDS);
     if kind == "rare" {
-        kind = random.of(&["clearMap", "clearRecord", "erase", "purge", "remove", "addAll", "putAll"]);
+        let rare = ["clearMap", "clearRecord", "erase", "purge", "remove", "addAll", "putAll", "announce", "members"];
+        kind = random.of(&rare);
+    } else if kind == "settle" {
+        kind = random.of(&["latest", "earliest", "restore"]);
     }
+    let to = if random.below(4) == 0 { 0 } else { random.below(3) as usize };
     let mut arguments = String::new();
     match kind {
         "increment" => {
@@ -148,6 +169,35 @@ fn write(replica: &mut Replica, random: &mut Random) -> String {
             _ = write!(arguments, r#","{amount}",{done}"#);
         }
         "reset" => _ = store.counter(name).reset(writer),
+        "countUp" => {
+            let outcome = outcome(store.bounded_counter(name).increment(writer, amount));
+            _ = write!(arguments, r#","{amount}",{outcome:?}"#);
+        }
+        "countDown" => {
+            let outcome = outcome(store.bounded_counter(name).try_decrement(writer, amount));
+            _ = write!(arguments, r#","{amount}",{outcome:?}"#);
+        }
+        "hand" => {
+            let holders = store.bounded_counter(name).holders();
+            if let Some((to, _)) = holders.get(to).or(holders.first()) {
+                let outcome = outcome(store.bounded_counter(name).transfer(writer, to, amount));
+                _ = write!(arguments, r#","{amount}",{outcome:?},"{to}""#);
+            }
+        }
+        "announce" => _ = store.bounded_counter(name).announce(writer),
+        "members" => {
+            let done = store.record(name).set_members(writer, key, [("city", content)]).is_ok();
+            _ = write!(arguments, ",{key:?},{text},{done}");
+        }
+        "latest" | "earliest" => {
+            let resolver = if kind == "latest" { Resolver::Latest } else { Resolver::Earliest };
+            let settled = store.resolve_all(writer, resolver).expect("it is a function of the versions").len();
+            _ = write!(arguments, ",{settled}");
+        }
+        "restore" => {
+            let settled = store.record(name).restore(writer).len();
+            _ = write!(arguments, ",{settled}");
+        }
         "register" => _ = store.register(name).set(writer, content),
         "clearRegister" => _ = store.register(name).clear(writer),
         "multi" => _ = store.multi_register(name).set(writer, content),

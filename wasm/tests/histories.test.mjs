@@ -43,6 +43,17 @@ function counted(change) {
   }
 }
 
+/** What became of a write to a bounded counter, as a text. */
+function outcome(change) {
+  try {
+    change();
+    return "";
+  } catch (error) {
+    assert.ok(error instanceof CrdtError, error);
+    return error.code === "insufficient-rights" ? `${error.code} ${error.local} ${error.elsewhere}` : error.code;
+  }
+}
+
 const writes = {
   increment: (store, name, by, done) =>
     assert.equal(counted(() => store.counter(name).increment(BigInt(by))), done),
@@ -60,6 +71,22 @@ const writes = {
   clearSet: (store, name) => store.set(name).clear(),
   put: (store, name, key, value) => store.map(name).set(key, decode(value)),
   unput: (store, name, key) => store.map(name).delete(key),
+  countUp: (store, name, by, expected) =>
+    assert.equal(outcome(() => store.boundedCounter(name).increment(BigInt(by))), expected),
+  countDown: (store, name, by, expected) =>
+    assert.equal(outcome(() => store.boundedCounter(name).tryDecrement(BigInt(by))), expected),
+  hand: (store, name, by, expected, to) => {
+    if (to === undefined) assert.deepEqual(store.boundedCounter(name).holders(), []);
+    else assert.equal(outcome(() => store.boundedCounter(name).transfer(to, BigInt(by))), expected);
+  },
+  announce: (store, name) => store.boundedCounter(name).announce(),
+  members: (store, name, key, value, done) => {
+    const code = outcome(() => store.record(name).setMembers(key, { city: decode(value) }));
+    assert.equal(code === "", done, code);
+  },
+  latest: (store, _name, settled) => assert.equal(store.resolveAll("latest").length, settled),
+  earliest: (store, _name, settled) => assert.equal(store.resolveAll("earliest").length, settled),
+  restore: (store, name, settled) => assert.equal(store.record(name).restore().length, settled),
   clearMap: (store, name) => store.map(name).clear(),
   field: (store, name, key, value) => store.record(name).set(key, decode(value)),
   unfield: (store, name, key) => store.record(name).delete(key),
