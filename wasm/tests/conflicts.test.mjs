@@ -256,3 +256,16 @@ test("rules decide between updates, and the policy between them and deletions", 
   assert.throws(() => asked.store.record("x", { deletes: "never" }), failsWith("invalid-argument"));
   assert.equal(new VersionedRecord({ deletes: "ask" }).deletes, "ask");
 });
+
+test("what arrives while a function is asked stays open, and so do all versions of it", () => {
+  const [a] = inConflict();
+  const third = new Store({ now: () => 3000 });
+  third.map("map").set("key", 3);
+  const settled = a.resolveAll((versions, { name }) => {
+    if (name === "register") a.merge(third);
+    return versions.length;
+  });
+  assert.deepEqual(settled.map(({ conflict }) => conflict.name), ["multi", "record", "register"]);
+  const [open, ...more] = a.conflicts();
+  assert.deepEqual([open.name, open.versions.map(({ value }) => value).sort(), more], ["map", [1, 2, 3], []]);
+});
