@@ -269,3 +269,28 @@ test("what arrives while a function is asked stays open, and so do all versions 
   const [open, ...more] = a.conflicts();
   assert.deepEqual([open.name, open.versions.map(({ value }) => value).sort(), more], ["map", [1, 2, 3], []]);
 });
+
+test("a function decides between updates that a deletion is concurrent with", () => {
+  for (const [deletes, asks] of [["update-wins", true], ["delete-wins", false], ["ask", false]]) {
+    const stores = [new Store(), new Store(), new Store()];
+    const records = stores.map((store) => store.record("ana", { deletes }));
+    records[0].setAll({ email: "ana@example.com", phone: "1" });
+    stores[1].merge(stores[0]);
+    stores[2].merge(stores[0]);
+    records[0].set("phone", "2");
+    records[1].set("phone", "3");
+    records[2].clear();
+    stores[0].merge(stores[1]);
+    stores[0].merge(stores[2]);
+    const asked = [];
+    const settled = records[0].resolveAll((versions) => {
+      asked.push(versions.map(({ value }) => value).sort());
+      return "both";
+    });
+    assert.deepEqual(asked, asks ? [["2", "3"]] : []);
+    assert.equal(records[0].get("phone"), asks ? "both" : undefined);
+    const phone = settled.find(({ conflict }) => conflict.key === "phone");
+    assert.deepEqual(phone?.conflict.versions.length, deletes === "ask" ? undefined : 3);
+    assert.equal(records[0].conflicts().length > 0, deletes === "ask");
+  }
+});
