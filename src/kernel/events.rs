@@ -61,7 +61,7 @@ pub trait Events<'a>: Copy {
 
     /// The first of the live dots of a key, by the order of replica ids.
     fn first_dot(self, slot: u32, version: &VersionVector) -> Option<Dot> {
-        self.events_at(slot).live().map(|(dot, _)| version.dot(dot.slot(), dot.counter())).min()
+        self.events_at(slot).named(version).map(|(dot, _)| dot).min()
     }
 
     /// The slot of the live key, of a type that has only one.
@@ -217,5 +217,17 @@ impl<'a, V> EventsOf<'a, V> {
     #[inline]
     pub(crate) fn live(&self) -> impl Iterator<Item = (PackedDot, &'a V)> + '_ {
         self.iter().filter_map(|(dot, value)| Some((dot, value?)))
+    }
+
+    /// The live ones, by the names of their writers.
+    fn named(&self, version: &VersionVector) -> impl Iterator<Item = (Dot, &'a V)> {
+        self.live().map(|(dot, value)| (version.dot(dot.slot(), dot.counter()), value))
+    }
+
+    /// The live ones in the order of their dots: the same on all replicas.
+    pub(crate) fn by_dot(&self, version: &VersionVector) -> Vec<(Dot, &'a V)> {
+        let mut events: Vec<_> = self.named(version).collect();
+        events.sort_unstable_by_key(|&(dot, _)| dot);
+        events
     }
 }

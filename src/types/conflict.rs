@@ -3,7 +3,7 @@ use core::fmt::Debug;
 
 use serde::{Deserialize, Serialize};
 
-use crate::causality::{Dot, PackedDot, ReplicaId, Timestamp, VersionVector};
+use crate::causality::{Dot, ReplicaId, Timestamp, VersionVector};
 use crate::kernel::{Data, Edit, Events, EventsMut, EventsOf, Key, Kind, Payload};
 use crate::types::{ResolveError, Resolved, Resolver};
 
@@ -106,29 +106,27 @@ pub(crate) trait Written: Payload {
 
 type Shown<S> = <<S as Kind>::Key as Key>::Shown;
 type ValueOf<S> = <<S as Kind>::Value as Written>::Value;
+type SettledOf<S> = Settled<Shown<S>, ValueOf<S>>;
 
 /// The live versions of a key in the order of their dots.
 pub(crate) fn versions<'a, T: Written>(
     events: &EventsOf<'a, T>,
     version: &VersionVector,
 ) -> Vec<Version<&'a T::Value>> {
-    let dot = |dot: PackedDot| version.dot(dot.slot(), dot.counter());
-    let shown = |(at, event): (PackedDot, &'a T)| Version {
+    let shown = |(dot, event): (Dot, &'a T)| Version {
         value: Some(event.value()),
         deleted: false,
-        dot: dot(at),
+        dot,
         timestamp: event.timestamp(),
     };
-    let mut versions: Vec<_> = events.live().map(shown).collect();
-    versions.sort_unstable_by_key(|version| version.dot);
-    versions
+    events.by_dot(version).into_iter().map(shown).collect()
 }
 
 /// Whether two of the values differ.
-pub(crate) fn differ<'a, T: Eq + 'a>(values: impl IntoIterator<Item = &'a T>) -> bool {
+pub(crate) fn differ<T: PartialEq>(values: impl IntoIterator<Item = T>) -> bool {
     let mut values = values.into_iter();
     let first = values.next();
-    values.any(|value| Some(value) != first)
+    values.any(|value| first.as_ref() != Some(&value))
 }
 
 /// The conflict at a slot, if its live writes differ.
@@ -183,7 +181,7 @@ pub(crate) fn settle<'e, S: Kind<Value: Written>>(
     store: &mut impl EventsMut<'e, Kind = S>,
     edit: &mut Edit<'e>,
     choices: Choices<S>,
-) -> Vec<Settled<Shown<S>, ValueOf<S>>>
+) -> Vec<SettledOf<S>>
 where
     Shown<S>: Sized,
 {
@@ -197,6 +195,21 @@ where
     settled.collect()
 }
 
+/// Settles all conflicts as the resolver says, and leaves open what it does. All is decided before anything is written.
+pub(crate) fn settle_by<'e, S: Kind<Value: Written>>(
+    store: &mut impl EventsMut<'e, Kind = S>,
+    edit: &mut Edit<'e>,
+    resolver: Resolver<'_, ValueOf<S>>,
+) -> Result<Vec<SettledOf<S>>, ResolveError>
+where
+    Shown<S>: Clone,
+{
+    let events = store.read();
+    let slots: Vec<u32> = events.siblings().collect();
+    let choices = choices(events, edit.version(), &slots, resolver)?;
+    Ok(settle(store, edit, choices))
+}
+
 /// Of the keys at these slots with more than `limit` live writes, those whose last write is by the
 /// writer of this edit get it written again. Returns the conflicts that this settled.
 pub(crate) fn trim<'e, S: Kind<Value: Written>>(
@@ -204,7 +217,7 @@ pub(crate) fn trim<'e, S: Kind<Value: Written>>(
     edit: &mut Edit<'e>,
     slots: &[u32],
     limit: usize,
-) -> Vec<Settled<Shown<S>, ValueOf<S>>>
+) -> Vec<SettledOf<S>>
 where
     Shown<S>: Clone,
 {

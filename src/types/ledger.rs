@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use xxhash_rust::xxh64::xxh64;
 
-use super::Version;
-use super::tag;
-use crate::causality::{Dot, Timestamp, VersionVector, Writer};
+use super::conflict::differ;
+use super::{Version, tag};
+use crate::causality::{Dot, Timestamp, Writer};
 use crate::kernel::{
     Causal, Data, DotStore, Edit, Events, EventsMut, EventsOf, Hashed, Kind, Mut, ShowKind, View, payload, reads,
 };
@@ -274,12 +274,6 @@ fn fingerprint<E: Effect>(entry: &E) -> u64 {
     xxh64(&postcard::to_allocvec(entry).unwrap_or_default(), 0)
 }
 
-/// Whether there are two that differ.
-fn differ<T: PartialEq>(mut values: impl Iterator<Item = T>) -> bool {
-    let first = values.next();
-    values.any(|value| first.as_ref() != Some(&value))
-}
-
 impl<'a, E: Effect, S: Events<'a, Kind = Recording<E>>> View<'a, Recording<E>, S> {
     fn events_of(self, key: &Hashed<LedgerKey>) -> Option<EventsOf<'a, LedgerEvent<E>>> {
         let slot = self.events.find(key).filter(|&slot| self.events.is_live(slot))?;
@@ -294,7 +288,7 @@ impl<'a, E: Effect, S: Events<'a, Kind = Recording<E>>> View<'a, Recording<E>, S
 
     /// What there is with this id, folded or not, in the order of the dots; and whether it differs.
     fn versions_of(self, id: RequestId) -> (Vec<Version<&'a E>>, bool) {
-        let of_key = |key| self.events_of(key).map_or_else(Vec::new, |events| ordered(&events, self.version));
+        let of_key = |key| self.events_of(key).map_or_else(Vec::new, |events| events.by_dot(self.version));
         let (entries, blocks) = (of_key(&id.key()), of_key(&id.block()));
         let fingerprint = |event: &LedgerEvent<E>| event.entry().map(fingerprint).or(event.fingerprint(id));
         let disputed = match &blocks[..] {
@@ -318,14 +312,6 @@ impl<'a, E: Effect, S: Events<'a, Kind = Recording<E>>> View<'a, Recording<E>, S
         let folded = versions.iter().any(|version| version.value.is_none());
         disputed.then_some(Dispute { id, folded, versions })
     }
-}
-
-/// The live events in the order of their dots.
-fn ordered<'a, V>(events: &EventsOf<'a, V>, version: &VersionVector) -> Vec<(Dot, &'a V)> {
-    let dot = |dot: crate::causality::PackedDot| version.dot(dot.slot(), dot.counter());
-    let mut ordered: Vec<_> = events.live().map(|(at, event)| (dot(at), event)).collect();
-    ordered.sort_by_key(|&(dot, _)| dot);
-    ordered
 }
 
 /// Of blocks that were folded differently, the one that counts: the first by its time, or by its dot where times are equal.
@@ -381,7 +367,7 @@ impl<'e, E: Effect, S: EventsMut<'e, Kind = Recording<E>>> Mut<'e, Recording<E>,
     pub fn dismiss(&mut self, edit: &mut Edit<'e>, id: RequestId) -> Option<Dot> {
         let view = self.view(edit);
         view.dispute(id).filter(|dispute| dispute.folded)?;
-        let blocks = view.events_of(&id.block()).map_or_else(Vec::new, |events| ordered(&events, view.version));
+        let blocks = view.events_of(&id.block()).map_or_else(Vec::new, |events| events.by_dot(view.version));
         let kept = first_folded(&blocks).filter(|_| blocks.len() > 1).cloned();
         let late = view.events_of(&id.key()).is_some();
         let mut last = None;
@@ -465,7 +451,7 @@ reads! { impl[T: Effect] Recording<T> {
                     }
                 }
                 LedgerKey::Block(..) => {
-                    let blocks = ordered(&view.events.events_at(slot), view.version);
+                    let blocks = view.events.events_at(slot).by_dot(view.version);
                     if let Some(LedgerEvent { what: Recordings::Folded { total: folded, .. }, .. }) = first_folded(&blocks) {
                         T::add_up(&mut total, folded);
                     }
@@ -493,7 +479,6 @@ reads! { impl[T: Effect] Recording<T> {
     #[must_use]
     fn disputes(view) -> Vec<Dispute<'a, T>> {
         let mut ids = BTreeSet::new();
-        let mut folded = false;
         for slot in view.events.siblings() {
             match view.events.key_at(slot).0 {
                 LedgerKey::Request(id) => drop(ids.insert(id)),
@@ -503,13 +488,12 @@ reads! { impl[T: Effect] Recording<T> {
             }
         }
         // What came after it was folded has no sibling.
-        let late = view.events.slots().filter_map(|slot| match view.events.key_at(slot).0 {
-            LedgerKey::Request(id) if view.events.is_live(slot) => Some(id),
-            _ => None,
-        });
-        folded |= view.events.slots().any(|slot| matches!(view.events.key_at(slot).0, LedgerKey::Block(..)));
-        if folded {
-            ids.extend(late.filter(|id| view.events_of(&id.block()).is_some()));
+        let keys = || view.events.slots().map(|slot| (slot, view.events.key_at(slot).0));
+        if keys().any(|(_, key)| matches!(key, LedgerKey::Block(..))) {
+            ids.extend(keys().filter_map(|(slot, key)| match key {
+                LedgerKey::Request(id) if view.events.is_live(slot) => view.events_of(&id.block()).map(|_| id),
+                _ => None,
+            }));
         }
         ids.into_iter().filter_map(|id| view.dispute(id)).collect()
     }

@@ -92,9 +92,7 @@ impl<'e, K: Data + Hash, V: Data, E: EventsMut<'e, Kind = LastWriteWins<K, V>>> 
         edit: &mut Edit<'e>,
         resolver: Resolver<'_, V>,
     ) -> Result<Vec<Settled<K, V>>, ResolveError> {
-        let slots: Vec<u32> = self.events.read().siblings().collect();
-        let choices = conflict::choices(self.events.read(), edit.version(), &slots, resolver)?;
-        Ok(conflict::settle(&mut self.events, edit, choices))
+        conflict::settle_by(&mut self.events, edit, resolver)
     }
 
     /// Where more than `limit` concurrent writes of a key are kept and the last of them is by this writer, writes

@@ -75,10 +75,7 @@ impl<'e, T: Data, E: EventsMut<'e, Kind = Latest<T>>> Mut<'e, Latest<T>, E> {
         edit: &mut Edit<'e>,
         resolver: Resolver<'_, T>,
     ) -> Result<Option<Settled<(), T>>, ResolveError> {
-        let events = self.events.read();
-        let slots: Vec<u32> = events.siblings().collect();
-        let choices = conflict::choices(events, edit.version(), &slots, resolver)?;
-        Ok(conflict::settle(&mut self.events, edit, choices).pop())
+        Ok(conflict::settle_by(&mut self.events, edit, resolver)?.pop())
     }
 
     /// Where more than `limit` concurrent writes are kept and the last of them is by this writer, writes

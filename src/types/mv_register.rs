@@ -94,10 +94,7 @@ impl<'e, T: Data, E: EventsMut<'e, Kind = MultiValue<T>>> Mut<'e, MultiValue<T>,
         edit: &mut Edit<'e>,
         resolver: Resolver<'_, T>,
     ) -> Result<Option<Settled<(), T>>, ResolveError> {
-        let events = self.events.read();
-        let slots: Vec<u32> = events.siblings().collect();
-        let choices = conflict::choices(events, edit.version(), &slots, resolver)?;
-        Ok(conflict::settle(&mut self.events, edit, choices).pop())
+        Ok(conflict::settle_by(&mut self.events, edit, resolver)?.pop())
     }
 
     /// Removes all values, if there are any.

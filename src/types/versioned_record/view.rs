@@ -156,17 +156,13 @@ pub(super) fn latest<'a, V>(standing: Standing<'a, V>) -> Option<&'a V> {
 
 /// All versions of a key in the order of their dots.
 pub(super) fn versions<'a, V>(events: &EventsOf<'a, FieldEvent<V>>, version: &VersionVector) -> Vec<Version<&'a V>> {
-    let mut versions: Vec<_> = events
-        .live()
-        .map(|(dot, event)| Version {
-            value: event.value(),
-            deleted: !event.is_live(),
-            dot: version.dot(dot.slot(), dot.counter()),
-            timestamp: Some(event.at),
-        })
-        .collect();
-    versions.sort_unstable_by_key(|version| version.dot);
-    versions
+    let shown = |(dot, event): (Dot, &'a FieldEvent<V>)| Version {
+        value: event.value(),
+        deleted: !event.is_live(),
+        dot,
+        timestamp: Some(event.at),
+    };
+    events.by_dot(version).into_iter().map(shown).collect()
 }
 
 reads! { impl[V: Data, P: DeletePolicy] Versioned<V, P> {
