@@ -23,6 +23,7 @@ mod mutants;
 pub mod replication;
 #[cfg(feature = "simulation")]
 pub mod simulation;
+mod sorted;
 mod storage;
 mod store;
 mod types;

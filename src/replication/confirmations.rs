@@ -1,8 +1,8 @@
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::{Event, PeerId};
 use crate::causality::{Dot, ReplicaId, VersionVector};
+use crate::sorted::SortedSet;
 
 /// How many must have an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,17 +24,19 @@ pub struct Ticket(u64);
 
 #[derive(Debug, Clone)]
 struct Pending {
+    ticket: Ticket,
     dot: Dot,
     level: Level,
     deadline: u64,
     /// Who was seen to have it, at any time.
-    by: BTreeSet<PeerId>,
+    by: SortedSet<PeerId>,
 }
 
 /// The confirmations that are waited for.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Confirmations {
-    pending: BTreeMap<Ticket, Pending>,
+    /// In the order of their tickets.
+    pending: Vec<Pending>,
     next: u64,
     /// When to ask the others again whom they have seen.
     pub(super) ask_at: Option<u64>,
@@ -74,16 +76,16 @@ impl Confirmations {
         self.pending.len()
     }
 
-    pub(super) fn add(&mut self, dot: Dot, level: Level, deadline: u64, by: BTreeSet<PeerId>) -> Ticket {
+    pub(super) fn add(&mut self, dot: Dot, level: Level, deadline: u64, by: SortedSet<PeerId>) -> Ticket {
         let ticket = Ticket(self.next);
         self.next += 1;
-        self.pending.insert(ticket, Pending { dot, level, deadline, by });
+        self.pending.push(Pending { ticket, dot, level, deadline, by });
         ticket
     }
 
     /// A peer has all of `version`.
     pub(super) fn credit(&mut self, peer: PeerId, version: &VersionVector) {
-        for pending in self.pending.values_mut() {
+        for pending in &mut self.pending {
             if version.contains(&pending.dot) {
                 pending.by.insert(peer);
             }
@@ -92,7 +94,7 @@ impl Confirmations {
 
     /// A peer has so much of one branch, as another one says.
     pub(super) fn credit_branch(&mut self, peer: PeerId, branch: &ReplicaId, counter: u64) {
-        for pending in self.pending.values_mut() {
+        for pending in &mut self.pending {
             if pending.dot.replica == *branch && pending.dot.counter <= counter {
                 pending.by.insert(peer);
             }
@@ -100,17 +102,18 @@ impl Confirmations {
     }
 
     /// The branches that somebody waits for here.
-    pub(super) fn branches(&self) -> BTreeSet<ReplicaId> {
-        self.pending
-            .values()
-            .filter(|pending| pending.level != Level::Local)
-            .map(|pending| pending.dot.replica)
-            .collect()
+    pub(super) fn branches(&self) -> Vec<ReplicaId> {
+        let remote = self.pending.iter().filter(|pending| pending.level != Level::Local);
+        let mut branches: Vec<_> = remote.map(|pending| pending.dot.replica).collect();
+        branches.sort_unstable();
+        branches.dedup();
+        branches
     }
 
     /// Those that are settled now, or whose deadline has passed.
     pub(super) fn settle(&mut self, group: &Group<'_>, now: u64, mut event: impl FnMut(Event)) {
-        self.pending.retain(|&ticket, pending| {
+        self.pending.retain(|pending| {
+            let ticket = pending.ticket;
             if pending.is_confirmed(group) {
                 event(Event::Confirmed { ticket });
                 return false;
@@ -128,6 +131,6 @@ impl Confirmations {
     }
 
     pub(super) fn next_deadline(&self) -> Option<u64> {
-        self.pending.values().map(|pending| pending.deadline).min()
+        self.pending.iter().map(|pending| pending.deadline).min()
     }
 }

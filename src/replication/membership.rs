@@ -1,16 +1,17 @@
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::peer::Peer;
 use super::random::Random;
 use super::{Bounds, JoinError, PeerId, Topology};
+use crate::sorted::SortedMap;
 
 /// Who belongs to the group, as this replica was told.
 #[derive(Debug, Clone)]
 pub(super) struct Membership {
     pub(super) me: PeerId,
     pub(super) topology: Topology,
-    peers: BTreeMap<PeerId, Peer>,
+    peers: SortedMap<PeerId, Peer>,
     retired: VecDeque<PeerId>,
     /// Sorted; without this replica and those that are away.
     active: Vec<PeerId>,
@@ -20,7 +21,7 @@ pub(super) struct Membership {
 
 impl Membership {
     pub(super) fn new(me: PeerId, topology: Topology) -> Self {
-        let (peers, retired) = (BTreeMap::new(), VecDeque::new());
+        let (peers, retired) = (SortedMap::default(), VecDeque::new());
         Self { me, topology, peers, retired, active: Vec::new(), targets: Vec::new() }
     }
 
@@ -88,7 +89,7 @@ impl Membership {
             Some(known) if !known.away => return Ok(false),
             Some(known) => known.away = false,
             None if full => return Err(JoinError::Full),
-            None => _ = self.peers.insert(peer, Peer::new(bounds)),
+            None => _ = self.peers.entry(peer, || Peer::new(bounds)),
         }
         self.redraw(random);
         Ok(true)

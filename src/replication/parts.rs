@@ -1,5 +1,5 @@
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -8,6 +8,7 @@ use xxhash_rust::xxh64::xxh64;
 
 use super::message::{MAX_RANGES, PART_OVERHEAD, Part, parts_of};
 use crate::causality::VersionVector;
+use crate::sorted::SortedMap;
 
 /// An encoded delta, shared by all peers that lack the same.
 #[derive(Debug, Clone)]
@@ -92,7 +93,7 @@ struct Staging {
     id: u64,
     total: usize,
     size: usize,
-    parts: BTreeMap<u32, Box<[u8]>>,
+    parts: SortedMap<u32, Box<[u8]>>,
     bytes: usize,
     /// When its last new part came.
     touched: u64,
@@ -165,14 +166,14 @@ impl Stagings {
         let at = self.list.iter().position(same).unwrap_or_else(|| {
             self.make_room(count.max(1) - 1);
             let (id, total, size) = (part.id, part.total, part.size);
-            let parts = BTreeMap::new();
+            let parts = SortedMap::default();
             self.list.push(Staging { id, total, size, parts, bytes: 0, touched: now, ask_at: 0, asked: 0 });
             self.list.len() - 1
         });
         let mut staging = self.list.swap_remove(at);
-        if !staging.parts.contains_key(&part.index) {
+        if !staging.parts.contains(&part.index) {
             staging.bytes += part.bytes.len();
-            staging.parts.insert(part.index, part.bytes.into_boxed_slice());
+            staging.parts.entry(part.index, || part.bytes.into_boxed_slice());
             staging.touched = now;
             staging.asked = 0;
         }

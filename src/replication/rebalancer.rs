@@ -4,7 +4,7 @@ mod demand;
 mod escrows;
 mod message;
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -14,6 +14,7 @@ use self::message::{Grant, Message, Want};
 use super::budget::Budget;
 use super::{PeerId, Replica, ReplicaError, Transmit};
 use crate::causality::{Dot, Forked, ReplicaId};
+use crate::sorted::SortedMap;
 use crate::types::EscrowError;
 
 pub use self::escrows::Escrows;
@@ -81,8 +82,8 @@ pub struct Rebalancer {
     number: u64,
     now: u64,
     /// Those that are counted down here.
-    counters: BTreeMap<String, Counter>,
-    peers: BTreeMap<PeerId, Peer>,
+    counters: SortedMap<String, Counter>,
+    peers: SortedMap<PeerId, Peer>,
     outbox: VecDeque<Transmit>,
 }
 
@@ -154,7 +155,7 @@ struct Counter {
     asked: Option<Asked>,
     asked_at: Option<u64>,
     /// Members with nothing to give, until then.
-    poor: BTreeMap<PeerId, u64>,
+    poor: SortedMap<PeerId, u64>,
     /// When to look again; `None` while there is enough.
     wake_at: Option<u64>,
 }
@@ -198,7 +199,7 @@ impl Rebalancer {
     /// One that has asked for nothing yet. Draw `session` at random at every start.
     #[must_use]
     pub fn new(session: u64, settings: Rebalancing) -> Self {
-        let (counters, peers, outbox) = (BTreeMap::new(), BTreeMap::new(), VecDeque::new());
+        let (counters, peers, outbox) = (SortedMap::default(), SortedMap::default(), VecDeque::new());
         Self { settings, session, number: 0, now: 0, counters, peers, outbox }
     }
 
@@ -237,7 +238,7 @@ impl Rebalancer {
 
     /// What was wanted, and of how many rights, if it was refused.
     fn note(&mut self, name: &str, by: u64, there: Option<u128>) {
-        if !self.counters.contains_key(name) {
+        if !self.counters.contains(name) {
             if self.counters.len() >= self.settings.counters {
                 self.forget_idle();
             }
@@ -246,8 +247,8 @@ impl Rebalancer {
             }
             let demand = Demand::new(self.settings.window, self.now);
             let counter =
-                Counter { demand, need: 0, asked: None, asked_at: None, poor: BTreeMap::new(), wake_at: None };
-            self.counters.insert(name.into(), counter);
+                Counter { demand, need: 0, asked: None, asked_at: None, poor: SortedMap::default(), wake_at: None };
+            self.counters.entry(name.into(), || counter);
         }
         if let Some(counter) = self.counters.get_mut(name) {
             // Where there is nothing at all, it is not known yet whether so much can ever be had.
@@ -328,7 +329,7 @@ impl Rebalancer {
     fn peer(&mut self, id: PeerId) -> &mut Peer {
         let Rebalancing { burst, per_second, .. } = self.settings;
         let budget = || Budget::new(burst, per_second);
-        self.peers.entry(id).or_insert_with(|| Peer { holder: None, session: 0, number: 0, budget: budget() })
+        self.peers.entry(id, || Peer { holder: None, session: 0, number: 0, budget: budget() })
     }
 
     fn on_want<C: Escrows>(&mut self, replica: &mut Replica<C>, from: PeerId, want: Want) {
@@ -369,7 +370,7 @@ impl Rebalancer {
             counter.asked.iter_mut().for_each(|asked| asked.granted = true);
         } else {
             counter.asked = None;
-            counter.poor.insert(from, self.now.saturating_add(self.settings.back_off));
+            *counter.poor.entry(from, || 0) = self.now.saturating_add(self.settings.back_off);
         }
         let name = name.clone();
         self.peer(from).holder = grant.from;
@@ -399,7 +400,7 @@ impl Rebalancer {
                 return;
             }
             if !arrived {
-                counter.poor.insert(asked.peer, now.saturating_add(settings.back_off));
+                *counter.poor.entry(asked.peer, || 0) = now.saturating_add(settings.back_off);
             }
             counter.asked = None;
         }
@@ -462,7 +463,7 @@ fn rights(holders: &[(ReplicaId, i128)], replica: &ReplicaId) -> u128 {
 /// be another's: they are asked in turn, and say who they are.
 fn richest<C: Escrows>(
     replica: &Replica<C>,
-    peers: &BTreeMap<PeerId, Peer>,
+    peers: &SortedMap<PeerId, Peer>,
     holders: &[(ReplicaId, i128)],
     own: Option<ReplicaId>,
     poor: impl Fn(&PeerId) -> bool,

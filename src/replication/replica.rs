@@ -1,5 +1,4 @@
 use alloc::borrow::Cow;
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::confirmations::{Confirmations, Group};
@@ -14,6 +13,7 @@ use crate::DeltaCrdt;
 use crate::causality::{Dot, Forked, VersionVector, Writer};
 use crate::kernel::RebaseError;
 use crate::mutants::{self, Mutant};
+use crate::sorted::SortedSet;
 
 /// One member of a group that keeps a value in common: the value, its writer, and what the others have.
 ///
@@ -307,7 +307,7 @@ impl<C: DeltaCrdt> Replica<C> {
             return Err(TooManyTickets);
         }
         let has = |known: &VersionVector| known.contains(&dot);
-        let by: BTreeSet<PeerId> =
+        let by: SortedSet<PeerId> =
             self.members.all().filter(|(_, peer)| peer.known.as_ref().is_some_and(has)).map(|(id, _)| id).collect();
         let ticket = self.confirmations.add(dot, level, deadline, by);
         if level != Level::Local && self.confirmations.ask_at.is_none() {

@@ -1,6 +1,5 @@
 //! What happens in time: pushes, retries, rumors, heartbeats, deadlines.
 
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::message::{Nack, Why};
@@ -11,6 +10,7 @@ use super::{PeerId, Replica, Topology};
 use crate::DeltaCrdt;
 use crate::causality::VersionVector;
 use crate::mutants::{self, Mutant};
+use crate::sorted::SortedSet;
 
 impl<C: DeltaCrdt> Replica<C> {
     /// It is `now`: does what is due. Calling it early or often does no harm.
@@ -275,14 +275,14 @@ impl<C: DeltaCrdt> Replica<C> {
     }
 
     fn has_room_to_pin(&self, delta: &Encoded) -> bool {
-        let mut counted = BTreeSet::new();
+        let mut counted = SortedSet::default();
         let mut bytes = 0;
         for pinned in self.members.all().filter_map(|(_, peer)| peer.pinned.as_ref()) {
             if counted.insert(pinned.delta.id) {
                 bytes += pinned.delta.bytes.len();
             }
         }
-        counted.is_empty()
+        counted.len() == 0
             || counted.contains(&delta.id)
             || bytes + delta.bytes.len() <= self.config.bounds.pinned_bytes
     }

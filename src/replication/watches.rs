@@ -1,8 +1,8 @@
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::PeerId;
 use crate::causality::{ReplicaId, VersionVector};
+use crate::sorted::{SortedMap, SortedSet};
 
 /// The confirmations that others wait for, relayed.
 ///
@@ -11,7 +11,7 @@ use crate::causality::{ReplicaId, VersionVector};
 /// is sent unless somebody waits.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Watches {
-    list: BTreeMap<(PeerId, ReplicaId), Watch>,
+    list: SortedMap<(PeerId, ReplicaId), Watch>,
 }
 
 #[derive(Debug, Clone)]
@@ -22,9 +22,9 @@ struct Watch {
     until: u64,
     /// Who is still to be told of the round. Each is told once: a round that was repeated in every `Have`
     /// would come back to those who have forgotten it, and go round for ever.
-    untold: BTreeSet<PeerId>,
+    untold: SortedSet<PeerId>,
     /// What other members have of the branch.
-    seen: BTreeMap<PeerId, u64>,
+    seen: SortedMap<PeerId, u64>,
 }
 
 impl Watches {
@@ -47,8 +47,8 @@ impl Watches {
             }
             None if full => false,
             None => {
-                self.list
-                    .insert((origin, branch), Watch { round, via, until, untold: untold(), seen: BTreeMap::new() });
+                let watch = || Watch { round, via, until, untold: untold(), seen: SortedMap::default() };
+                self.list.entry((origin, branch), watch);
                 true
             }
         }
@@ -56,9 +56,9 @@ impl Watches {
 
     /// A member has so much of a branch. Lists to whom that is news.
     pub(super) fn credit(&mut self, member: PeerId, branch: &ReplicaId, counter: u64, news: &mut Vec<PeerId>) {
-        for ((origin, watched), watch) in &mut self.list {
+        for ((origin, watched), watch) in self.list.iter_mut() {
             if watched == branch && *origin != member && counter > 0 {
-                let known = watch.seen.entry(member).or_default();
+                let known = watch.seen.entry(member, || 0);
                 if counter > *known {
                     *known = counter;
                     if watch.via != member {
@@ -91,14 +91,17 @@ impl Watches {
             .iter_mut()
             .filter_map(|(&(origin, branch), watch)| watch.untold.remove(&to).then_some((origin, branch, watch.round)));
         let watches = watches.collect();
-        let mut seen = BTreeMap::new();
+        let mut seen = SortedMap::default();
         for ((_, branch), watch) in self.list.iter().filter(|(_, watch)| watch.via == to) {
             for (&member, &counter) in watch.seen.iter().filter(|&(&member, _)| member != to) {
-                let most = seen.entry((*branch, member)).or_insert(0);
+                let most = seen.entry((*branch, member), || 0);
                 *most = counter.max(*most);
             }
         }
-        (watches, seen.into_iter().map(|((branch, member), counter)| (branch, member, counter)).collect())
+        (
+            watches,
+            seen.into_entries().into_iter().map(|((branch, member), counter)| (branch, member, counter)).collect(),
+        )
     }
 
     pub(super) fn expire(&mut self, now: u64) {
@@ -138,6 +141,6 @@ mod tests {
         watches.expire(299);
         assert_eq!(watches.list.len(), 1);
         watches.expire(300);
-        assert!(watches.list.is_empty());
+        assert_eq!(watches.list.len(), 0);
     }
 }

@@ -1,4 +1,3 @@
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -71,9 +70,20 @@ impl Value {
     /// # Errors
     /// [`TooDeep`] if it would be nested more than 64 deep.
     pub fn map<K: Into<Arc<str>>, V: Into<Self>>(entries: impl IntoIterator<Item = (K, V)>) -> Result<Self, TooDeep> {
-        let entries: BTreeMap<Arc<str>, Self> =
-            entries.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
-        let depth = depth_above(entries.values())?;
+        Self::map_of(entries.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+    }
+
+    /// As `map`, compiled once.
+    fn map_of(mut entries: Vec<(Arc<str>, Self)>) -> Result<Self, TooDeep> {
+        entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+        entries.dedup_by(|later, earlier| {
+            let same = later.0 == earlier.0;
+            if same {
+                core::mem::swap(&mut earlier.1, &mut later.1);
+            }
+            same
+        });
+        let depth = depth_above(entries.iter().map(|(_, value)| value))?;
         Ok(Self::Map(Map(Arc::new(Nested { depth, content: entries }))))
     }
 
@@ -126,7 +136,7 @@ impl Value {
 
     /// The entries, if it is a map.
     #[must_use]
-    pub fn as_map(&self) -> Option<&BTreeMap<Arc<str>, Self>> {
+    pub fn as_map(&self) -> Option<&Map> {
         if let Self::Map(value) = self { Some(value) } else { None }
     }
 
@@ -164,12 +174,21 @@ impl Deref for List {
     }
 }
 
-/// The entries of a map, shared.
+/// The entries of a map in the order of their keys, shared.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Map(Arc<Nested<BTreeMap<Arc<str>, Value>>>);
+pub struct Map(Arc<Nested<Vec<(Arc<str>, Value)>>>);
+
+impl Map {
+    /// The value of a key. O(log of the entries).
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        let at = self.binary_search_by(|(other, _)| (**other).cmp(key)).ok()?;
+        Some(&self[at].1)
+    }
+}
 
 impl Deref for Map {
-    type Target = BTreeMap<Arc<str>, Value>;
+    type Target = [(Arc<str>, Value)];
 
     fn deref(&self) -> &Self::Target {
         &self.0.content
@@ -186,11 +205,11 @@ impl Group for Value {
 
     fn with(group: Option<&Self>, members: impl IntoIterator<Item = (Arc<str>, Self)>) -> Result<Self, GroupError> {
         let mut all = match group {
-            None => BTreeMap::new(),
-            Some(group) => group.as_map().ok_or(GroupError::NotAGroup)?.clone(),
+            None => Vec::new(),
+            Some(group) => group.as_map().ok_or(GroupError::NotAGroup)?.to_vec(),
         };
         all.extend(members);
-        Self::map(all).map_err(|TooDeep| GroupError::TooDeep)
+        Self::map_of(all).map_err(|TooDeep| GroupError::TooDeep)
     }
 }
 
@@ -292,7 +311,7 @@ impl fmt::Debug for Value {
                 value.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
             }
             Self::List(value) => f.debug_list().entries(value.iter()).finish(),
-            Self::Map(value) => f.debug_map().entries(value.iter()).finish(),
+            Self::Map(value) => f.debug_map().entries(value.iter().map(|(key, value)| (key, value))).finish(),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! How values are read and written. In formats for people a value looks like what it is, so that JSON
 //! is plain JSON; in binary formats it carries a tag.
 
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -13,7 +12,7 @@ use serde::de::{
 };
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::value::{DEPTH_MAX, Value};
+use super::value::{DEPTH_MAX, Map, Value};
 
 const TAGS: [&str; 8] = ["Null", "Bool", "Integer", "Float", "Text", "Bytes", "List", "Map"];
 
@@ -41,7 +40,13 @@ fn tagged<S: Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Error
         Value::Text(value) => put(serializer, 4, &**value),
         Value::Bytes(value) => put(serializer, 5, &RawBytes(value)),
         Value::List(value) => put(serializer, 6, &**value),
-        Value::Map(value) => put(serializer, 7, &**value),
+        Value::Map(value) => put(serializer, 7, value),
+    }
+}
+
+impl Serialize for Map {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter().map(|(key, value)| (key, value)))
     }
 }
 
@@ -75,13 +80,13 @@ fn readable<S: Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Err
         Value::Text(value) => serializer.serialize_str(value),
         Value::Bytes(value) => wrapped(serializer, BYTES, &hex(value)),
         Value::List(value) => value.serialize(serializer),
-        Value::Map(value) if is_reserved(value) => wrapped(serializer, MAP, &**value),
+        Value::Map(value) if is_reserved(value) => wrapped(serializer, MAP, value),
         Value::Map(value) => value.serialize(serializer),
     }
 }
 
-fn is_reserved(map: &BTreeMap<Arc<str>, Value>) -> bool {
-    map.keys().any(|key| key.starts_with('$'))
+fn is_reserved(entries: &[(Arc<str>, Value)]) -> bool {
+    entries.iter().any(|(key, _)| key.starts_with('$'))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -187,19 +192,17 @@ impl<'de> Visitor<'de> for Within {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let below = self.below()?;
-        let mut map = BTreeMap::new();
+        let mut map = Vec::new();
         while let Some(key) = entries.next_key::<Arc<str>>()? {
             let value = if &*key == MAP {
                 entries.next_value_seed(MapWithin(self))?
             } else {
                 entries.next_value_seed(below)?
             };
-            map.insert(key, value);
+            map.push((key, value));
         }
-        match map.first_key_value() {
-            Some((key, value)) if map.len() == 1 && key.starts_with('$') => {
-                unwrap(key, value).ok_or_else(|| A::Error::custom(RESERVED))
-            }
+        match &map[..] {
+            [(key, value)] if key.starts_with('$') => unwrap(key, value).ok_or_else(|| A::Error::custom(RESERVED)),
             _ if is_reserved(&map) => Err(A::Error::custom(RESERVED)),
             _ => Value::map(map).map_err(A::Error::custom),
         }
@@ -295,9 +298,9 @@ impl<'de> DeserializeSeed<'de> for MapWithin {
 
             fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
                 let below = self.0.below()?;
-                let mut map = BTreeMap::new();
+                let mut map = Vec::new();
                 while let Some(key) = entries.next_key::<Arc<str>>()? {
-                    map.insert(key, entries.next_value_seed(below)?);
+                    map.push((key, entries.next_value_seed(below)?));
                 }
                 Value::map(map).map_err(A::Error::custom)
             }

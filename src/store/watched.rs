@@ -1,7 +1,8 @@
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use hashbrown::HashMap;
 use uuid::Uuid;
 
 use super::event::{ByName, StoreBody};
@@ -12,6 +13,7 @@ use super::value::Value;
 use crate::causality::{ReplicaId, VersionVector, Writer};
 use crate::codec::{DecodeError, Limits};
 use crate::crdt::{Crdt, DeltaCrdt};
+use crate::hashing::Keyed;
 use crate::kernel::{Applied, ApplyError, ChangeKind, Delta, Edit, Mut, RebaseError, Shared};
 
 /// A [`Store`] that tells what changed, and keeps snapshots of what was asked for.
@@ -48,7 +50,7 @@ pub struct Watched {
     pending: usize,
     limit: usize,
     missed: bool,
-    snapshots: BTreeMap<Named, Arc<Snapshot>>,
+    snapshots: HashMap<Named, Arc<Snapshot>, Keyed>,
     revision: u64,
 }
 
@@ -105,7 +107,7 @@ impl Watched {
             pending: 0,
             limit,
             missed: false,
-            snapshots: BTreeMap::new(),
+            snapshots: HashMap::default(),
             revision: 0,
         }
     }

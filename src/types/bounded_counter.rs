@@ -1,4 +1,3 @@
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -183,6 +182,7 @@ impl core::error::Error for EscrowError {}
 impl Kind for Escrow {
     type Key = WriterPair;
     type Value = Entry;
+    type Policy = ();
     const TAG: u8 = tag::BOUNDED_COUNTER;
     const NAME: &'static str = "BoundedCounter";
 
@@ -220,11 +220,14 @@ fn all_shares<'a>(events: impl Events<'a, Kind = Escrow>) -> impl Iterator<Item 
 }
 
 /// The rights of every writer that an entry names.
-fn rights_of_all<'a>(events: impl Events<'a, Kind = Escrow>) -> BTreeMap<u32, i128> {
-    let mut all = BTreeMap::new();
-    for (writer, share) in all_shares(events) {
-        *all.entry(writer).or_default() += share;
-    }
+fn rights_of_all<'a>(events: impl Events<'a, Kind = Escrow>) -> Vec<(u32, i128)> {
+    let mut all: Vec<_> = all_shares(events).collect();
+    all.sort_unstable_by_key(|&(writer, _)| writer);
+    all.dedup_by(|(writer, share), (before, sum)| {
+        let same = writer == before;
+        *sum += if same { *share } else { 0 };
+        same
+    });
     all
 }
 
@@ -369,7 +372,7 @@ reads! { impl[] Escrow {
     /// was forked.
     #[must_use]
     fn overdrawn(view) -> u128 {
-        rights_of_all(view.events).values().map(|rights| positive(-rights)).sum()
+        rights_of_all(view.events).iter().map(|(_, rights)| positive(-rights)).sum()
     }
 } }
 

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use dotted::replication::{Config, Event, Level, PeerId, Refusal, Replica, Ticket, Topology};
-use dotted::{DeltaCrdt, Limits, Value, VersionVector};
+use dotted::{DeltaCrdt, Limits, VersionVector};
 
 use crate::document::{self, Document};
 use crate::failure::Failure;
@@ -12,14 +12,13 @@ use crate::holder::Holder;
 use crate::names::act as op;
 use crate::wire::{In, Out};
 
-/// Begins to take part. The arguments: own id, store, seed, whether storage is durable, topology, and a map each of
-/// timing and bounds that differ from the defaults.
+/// Begins to take part. The arguments: own id, store, seed, whether storage is durable, topology, and what differs from
+/// the defaults of timing and bounds.
 pub fn start(document: &mut Document, mut input: In<'_>) -> Result<(), Failure> {
     let mut config = Config::new(input.peer()?, input.uuid()?, input.number()?);
     config.durable = input.number()? == 1;
     config.topology = topology(&mut input)?;
-    set_timing(&mut config, &input.value()?)?;
-    set_bounds(&mut config, &input.value()?)?;
+    set_all(&mut config, &mut input)?;
     let (value, writer) = document.holder.leave_alone()?;
     document.holder = Holder::Member(Box::new(Replica::new(value, writer, config)));
     Ok(())
@@ -57,64 +56,51 @@ fn size(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// The entries of a map of whole numbers, all of which must be known.
-fn each(map: &Value, mut set: impl FnMut(&str, u64) -> bool) -> Result<(), Failure> {
-    let unknown = || Failure::new("invalid-argument", "a timing or a bound is not known, or not a whole number");
-    for (name, value) in map.as_map().ok_or_else(unknown)? {
-        let number = value.as_integer().and_then(|number| u64::try_from(number).ok()).ok_or_else(unknown)?;
-        if !set(name, number) {
-            return Err(unknown());
-        }
+/// A setting that may be given, no greater than its type holds.
+fn set<T: TryFrom<u64>>(input: &mut In<'_>, field: &mut T, max: T) -> Result<(), Failure> {
+    if let Some(number) = input.option(In::number)? {
+        *field = T::try_from(number).unwrap_or(max);
     }
     Ok(())
 }
 
-fn small(number: u64) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
-}
-
-fn set_timing(config: &mut Config, map: &Value) -> Result<(), Failure> {
-    let timing = &mut config.timing;
-    each(map, |name, number| {
-        match name {
-            "debounce" => timing.debounce = number,
-            "gossip" => timing.gossip = number,
-            "retry" => timing.retry = number,
-            "retryMax" => timing.retry_max = number,
-            "heartbeat" => timing.heartbeat = number,
-            "auditEvery" => timing.audit_every = small(number),
-            "backOff" => timing.back_off = number,
-            "staging" => timing.staging = number,
-            "watch" => timing.watch = number,
-            _ => return false,
-        }
-        true
-    })
-}
-
-fn set_bounds(config: &mut Config, map: &Value) -> Result<(), Failure> {
-    let mut bounds = config.bounds.clone();
-    each(map, |name, number| {
-        match name {
-            "messageBytes" => bounds.message_bytes = size(number),
-            "deltaBytes" => bounds.decode.bytes = size(number),
-            "deltaEvents" => bounds.decode.events = size(number),
-            "deltaWriters" => bounds.decode.writers = size(number),
-            "members" => bounds.members = size(number),
-            "events" => bounds.events = size(number),
-            "tickets" => bounds.tickets = size(number),
-            "watches" => bounds.watches = size(number),
-            "stagings" => bounds.stagings = size(number),
-            "pinnedBytes" => bounds.pinned_bytes = size(number),
-            "attempts" => bounds.attempts = small(number),
-            "badBurst" => bounds.bad_burst = small(number),
-            "badPerSecond" => bounds.bad_per_second = small(number),
-            "workBurst" => bounds.work_burst = small(number),
-            "workPerSecond" => bounds.work_per_second = small(number),
-            _ => return false,
-        }
-        true
-    })?;
+/// Timing and bounds, in the order of `ts/replica.ts`.
+fn set_all(config: &mut Config, input: &mut In<'_>) -> Result<(), Failure> {
+    let (timing, bounds) = (&mut config.timing, &mut config.bounds);
+    let times = [
+        &mut timing.debounce,
+        &mut timing.gossip,
+        &mut timing.retry,
+        &mut timing.retry_max,
+        &mut timing.heartbeat,
+        &mut timing.back_off,
+        &mut timing.staging,
+        &mut timing.watch,
+    ];
+    times.into_iter().try_for_each(|field| set(input, field, u64::MAX))?;
+    set(input, &mut timing.audit_every, u32::MAX)?;
+    let sizes = [
+        &mut bounds.message_bytes,
+        &mut bounds.decode.bytes,
+        &mut bounds.decode.events,
+        &mut bounds.decode.writers,
+        &mut bounds.members,
+        &mut bounds.events,
+        &mut bounds.tickets,
+        &mut bounds.watches,
+        &mut bounds.stagings,
+        &mut bounds.pinned_bytes,
+    ];
+    sizes.into_iter().try_for_each(|field| set(input, field, usize::MAX))?;
+    let rates = [
+        &mut bounds.attempts,
+        &mut bounds.bad_burst,
+        &mut bounds.bad_per_second,
+        &mut bounds.work_burst,
+        &mut bounds.work_per_second,
+    ];
+    rates.into_iter().try_for_each(|field| set(input, field, u32::MAX))?;
+    let bounds = config.bounds.clone();
     *config = config.clone().with_bounds(bounds);
     Ok(())
 }
