@@ -6,8 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use common::random::Random;
 use dotted::{
-    Ask, ConflictKind, Crdt, DeleteWins, GroupError, Grouped, LwwMap, LwwRegister, MvRegister, Named, NoSuchKey,
-    ResolveError, Resolved, Resolver, Store, StoreKey, Timestamp, Value, ValueKind, Version, VersionedRecord, Writer,
+    ConflictKind, Crdt, Deletes, GroupError, Grouped, LwwMap, LwwRegister, MvRegister, Named, NoSuchKey, ResolveError,
+    Resolved, Resolver, Store, StoreKey, Timestamp, Value, ValueKind, Version, VersionedRecord, Writer,
 };
 
 /// Two writers whose clocks stand still.
@@ -154,16 +154,16 @@ fn a_record_of_a_store_is_read_by_any_policy() {
     let mut here = Store::new();
     here.record("order").set(&mut a, "state", "open");
     let mut there = here.clone();
-    here.record_with::<DeleteWins>("order").delete(&mut a);
-    there.record_with::<Ask>("order").set(&mut b, "state", "paid");
+    here.record_with("order", Deletes::DeleteWins).delete(&mut a);
+    there.record_with("order", Deletes::Ask).set(&mut b, "state", "paid");
     here.merge(&there);
     there.merge(&here);
     assert_eq!(here, there);
     assert_eq!(here.view().record("order").get("state"), Some(&"paid".into()));
-    assert_eq!(here.view().record_with::<DeleteWins>("order").get("state"), None);
-    let asked = here.view().record_with::<Ask>("order").get_by("state", Resolver::Latest).unwrap();
+    assert_eq!(here.view().record_with("order", Deletes::DeleteWins).get("state"), None);
+    let asked = here.view().record_with("order", Deletes::Ask).get_by("state", Resolver::Latest).unwrap();
     assert!(matches!(asked, Resolved::Conflict(versions) if versions.len() == 2));
-    here.record_with::<DeleteWins>("order").resolve_all(&mut a, Resolver::Latest).unwrap();
+    here.record_with("order", Deletes::DeleteWins).resolve_all(&mut a, Resolver::Latest).unwrap();
     assert!(here.conflicts().is_empty() && here.view().record("order").is_empty());
 }
 

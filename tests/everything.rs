@@ -10,9 +10,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use common::random::Random;
 use dotted::{
-    Ask, BoundedCounterBody, Causal, CausalInbox, Crdt, DeletePolicy, DeleteWins, Delta, Edit, Fragment, Limits,
-    MapBody, Operation, PnCounterBody, RecordBody, ReplicaId, Resolver, SetBody, StoreBody, ValueKind, Versioned, View,
-    Writer,
+    Ask, BoundedCounterBody, Causal, CausalInbox, Crdt, DeletePolicy, DeleteWins, Deletes, Delta, Edit, Fragment,
+    Limits, MapBody, Operation, PnCounterBody, RecordBody, ReplicaId, Resolver, SetBody, StoreBody, ValueKind,
+    Versioned, View, Writer,
 };
 
 /// The types on their own, and a store in which the same is done to values of the same types.
@@ -46,9 +46,9 @@ fn write<'e>(random: &mut Random, parts: <Body as Fragment>::Mut<'e>, edit: &mut
             _ = $write;
             let mut $named = store.record("x");
             _ = $write_named;
-            let mut $named = store.record_with::<DeleteWins>("deleting");
+            let mut $named = store.record_with("deleting", Deletes::DeleteWins);
             _ = $write_named;
-            let mut $named = store.record_with::<Ask>("asking");
+            let mut $named = store.record_with("asking", Deletes::Ask);
             _ = $write_named;
         }};
     }
@@ -128,7 +128,7 @@ fn integer(value: &dotted::Value) -> u8 {
 }
 
 fn check_record<P: DeletePolicy>(record: View<'_, Versioned<u8, P>>, store: View<'_, dotted::ByName>, name: &str) {
-    let named = store.record_with::<P>(name);
+    let named = store.record_with(name, P::default().deletes());
     let fields: BTreeMap<_, _> = record.iter().map(|(field, &value)| (field, value)).collect();
     assert_eq!(fields, named.iter().map(|(field, value)| (field, integer(value))).collect());
     let (mut conflicts, mut in_store) = (record.conflicts(), named.conflicts());

@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 
-use hashbrown::HashMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -11,7 +10,6 @@ use super::value::{Names, Written, put_value, take_event, take_name, take_value}
 use super::wire::{Reader, put_varint};
 use super::{DecodeError, Limits};
 use crate::causality::{MAX_COUNTER, PackedDot, ReplicaId, VersionVector};
-use crate::hashing::Keyed;
 use crate::kernel::{DotStore, Effect, Fragment, Key, KeyForm, KeySort, Kind, Numbers, OwnedForm, Since, StoreDelta};
 
 /// A fragment that can be written down: every one. Generic code names it to encode values, deltas and
@@ -130,7 +128,7 @@ impl<'a, S: Kind> Table<'a, S> {
 
     fn of_store(store: &'a DotStore<S>, since: &Since<'_>, which: Which, ranks: &Ranks) -> Self {
         let mut table = Self { keys: Vec::new(), items: Vec::new() };
-        store.visit_new(since, |slot| {
+        store.visit_new(since, &mut |slot| {
             let key = table.keys.len() as u32;
             for (dot, value) in store.events_at(slot).iter() {
                 let effect = match value {
@@ -196,14 +194,13 @@ impl<'a, S: Kind> Table<'a, S> {
         removed.encode(0, out);
         known.encode(0, out);
         siblings.encode(0, out);
-        let mut names = HashMap::<_, u64, Keyed>::default();
+        let mut names = Names::default();
         for (item, earlier) in self.references() {
             let key = self.keys[item.key as usize];
             if let (None, Some(name)) = (earlier, key.name()) {
-                let next = names.len() as u64;
-                let number = *names.entry(name.clone()).or_insert(next);
+                let (number, first) = names.number(&name);
                 put_varint(out, number);
-                if number == next {
+                if first {
                     put_value(out, &name);
                 }
             }

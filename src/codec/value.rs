@@ -1,8 +1,9 @@
 //! Keys, names and values of applications: written by serde in the postcard format, and read in their one form.
 
 use alloc::vec::Vec;
+use core::hash::Hash;
 
-use hashbrown::HashSet;
+use hashbrown::HashMap;
 use postcard::de_flavors::Slice;
 use postcard::ser_flavors::Flavor;
 use serde::de::DeserializeOwned;
@@ -27,15 +28,28 @@ pub(super) fn take_event<S: Kind>(reader: &mut Reader<'_>, key: &S::Key) -> Resu
     take_with(reader, |input| S::deserialize_value(key, input), |value, out| put_value(out, &Written::<S>(value)))
 }
 
-/// The names that have appeared.
+/// The names that have appeared, numbered in their order.
 pub(super) struct Names<N> {
     list: Vec<N>,
-    seen: HashSet<N, Keyed>,
+    numbers: HashMap<N, u64, Keyed>,
 }
 
 impl<N> Default for Names<N> {
     fn default() -> Self {
-        Self { list: Vec::new(), seen: HashSet::default() }
+        Self { list: Vec::new(), numbers: HashMap::default() }
+    }
+}
+
+impl<N: Clone + Eq + Hash> Names<N> {
+    /// The number of a name, and whether it appears for the first time.
+    pub(super) fn number(&mut self, name: &N) -> (u64, bool) {
+        if let Some(&number) = self.numbers.get(name) {
+            return (number, false);
+        }
+        let number = self.list.len() as u64;
+        self.numbers.insert(name.clone(), number);
+        self.list.push(name.clone());
+        (number, true)
     }
 }
 
@@ -47,16 +61,11 @@ pub(super) fn take_name<K: Key>(
     if !K::NAMED {
         return Ok(None);
     }
-    let Names { list, seen } = names;
     let number = reader.varint()?;
-    if number == list.len() as u64 {
-        let name: K::Name = take_value(reader)?;
-        if !seen.insert(name.clone()) {
-            return Err(DecodeError::Malformed("a name appears twice"));
-        }
-        list.push(name);
+    if number == names.list.len() as u64 && !names.number(&take_value(reader)?).1 {
+        return Err(DecodeError::Malformed("a name appears twice"));
     }
-    let name = usize::try_from(number).ok().and_then(|number| list.get(number));
+    let name = usize::try_from(number).ok().and_then(|number| names.list.get(number));
     name.cloned().map(Some).ok_or(DecodeError::Malformed("a reference to a name that has not appeared"))
 }
 

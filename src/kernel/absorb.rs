@@ -2,8 +2,6 @@
 
 use alloc::vec::Vec;
 
-use hashbrown::HashSet;
-
 use super::changes::{Change, ChangeKind, Changes};
 use super::delta::{Effect, StoreDelta};
 use super::edit::Edit;
@@ -19,7 +17,6 @@ use super::store::DotStore;
 use super::table::Table;
 use super::view::View;
 use crate::causality::{Dot, PackedDot, VersionVector};
-use crate::hashing::Keyed;
 use crate::mutants::{self, Mutant};
 
 impl<S: Kind> DotStore<S> {
@@ -75,25 +72,33 @@ impl<S: Kind> DotStore<S> {
 
     /// Lists what became of the slots that an edit wrote, given whether they were live before.
     pub(crate) fn report_touched(&self, touched: &[(u32, bool)], changes: &mut Changes<S::Key>) {
-        let mut seen = HashSet::<u32, Keyed>::default();
-        for &(slot, was_live) in touched {
-            if seen.insert(slot) {
-                self.report(slot, was_live, self.is_live(slot), changes);
-            }
+        // Each once, as it was before the first write, in the order of the first writes.
+        let mut places: Vec<u32> = (0..touched.len() as u32).collect();
+        let slot = |&place: &u32| touched[place as usize].0;
+        places.sort_unstable_by_key(|place| (slot(place), *place));
+        places.dedup_by_key(|place| slot(place));
+        places.sort_unstable();
+        for place in places {
+            let (slot, was_live) = touched[place as usize];
+            self.report(slot, was_live, self.is_live(slot), changes);
         }
     }
 
     /// Visits the keys with an event that the peer has not seen, each once.
-    pub(crate) fn visit_new(&self, since: &Since<'_>, mut visit: impl FnMut(u32)) {
-        let mut seen = HashSet::<u32, Keyed>::default();
+    pub(crate) fn visit_new(&self, since: &Since<'_>, visit: &mut dyn FnMut(u32)) {
+        let mut siblings = Vec::new();
         for (writer, known) in since.writers() {
-            self.visit_after(writer, known, |_, slot| {
-                if self.has_siblings(slot) && !seen.insert(slot) {
-                    return;
+            self.visit_after(writer, known, &mut |_, slot| {
+                if self.has_siblings(slot) {
+                    siblings.push(slot);
+                } else {
+                    visit(slot);
                 }
-                visit(slot);
             });
         }
+        siblings.sort_unstable();
+        siblings.dedup();
+        siblings.into_iter().for_each(visit);
     }
 }
 
@@ -285,7 +290,7 @@ impl<S: Kind> Fragment for DotStore<S> {
 
     fn collect(&self, since: &Since<'_>) -> StoreDelta<S> {
         let mut delta = StoreDelta::default();
-        self.visit_new(since, |slot| {
+        self.visit_new(since, &mut |slot| {
             let before = delta.events.len();
             for (dot, value) in self.events_at(slot).iter() {
                 let effect = match value {
@@ -336,7 +341,7 @@ impl<S: Kind> Fragment for DotStore<S> {
     fn absorb_from(&mut self, other: &Self, since: &Since<'_>, incoming: &Incoming<'_>, changes: &mut Self::Changes) {
         self.reserve(other.entry_count());
         let slots = Slots(&incoming.slots);
-        other.visit_new(since, |slot| {
+        other.visit_new(since, &mut |slot| {
             // A key without a writer in it is the same on both sides, so it is not cloned to be found.
             let theirs = other.key_at(slot);
             let found = match theirs.writer() {

@@ -74,6 +74,9 @@ pub trait Kind: Sized + 'static {
     type Key: Key;
     /// What an event says.
     type Value: Payload;
+    /// What is chosen when it is read or written, and is no part of the state; `()` where there is nothing to choose.
+    #[doc(hidden)]
+    type Policy: Copy + Default;
     /// How the format names this kind. Never reused.
     const TAG: u8;
     /// The name for people.

@@ -51,10 +51,15 @@ pub trait Events<'a>: Copy {
     fn slots(self) -> impl Iterator<Item = u32>;
 
     /// The slots of the keys with several events, in no particular order.
-    fn siblings(self) -> impl Iterator<Item = u32>;
+    fn siblings(self) -> Vec<u32>;
 
     /// The number of keys with a live event.
     fn live_keys(self) -> usize;
+
+    /// The slots of the keys with a live event, in no particular order.
+    fn live_slots(self) -> Vec<u32> {
+        self.slots().filter(|&slot| self.is_live(slot)).collect()
+    }
 
     /// The slots of the live keys in the order of their first live dots: the same on all replicas.
     fn slots_by_dot(self, version: &VersionVector) -> Vec<u32>;
@@ -100,9 +105,20 @@ pub trait EventsMut<'e> {
         mut keep: impl FnMut(&<Self::Kind as Kind>::Key) -> bool,
     ) -> Option<Dot> {
         let events = self.read();
-        let gone = events.slots().filter(|&slot| events.is_live(slot) && !keep(events.key_at(slot)));
-        let gone: Vec<u32> = gone.collect();
-        gone.into_iter().map(|slot| self.write_at(edit, slot, None)).last()
+        let mut gone = events.live_slots();
+        gone.retain(|&slot| !keep(events.key_at(slot)));
+        self.remove_at(edit, &gone)
+    }
+
+    /// Removes all live keys. Returns the last dot.
+    fn clear(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
+        let live = self.read().live_slots();
+        self.remove_at(edit, &live)
+    }
+
+    /// Removes the keys at these slots. Returns the last dot.
+    fn remove_at(&mut self, edit: &mut Edit<'e>, slots: &[u32]) -> Option<Dot> {
+        slots.iter().map(|&slot| self.write_at(edit, slot, None)).last()
     }
 }
 
@@ -145,8 +161,8 @@ impl<'a, S: Kind> Events<'a> for &'a DotStore<S> {
     }
 
     #[inline]
-    fn siblings(self) -> impl Iterator<Item = u32> {
-        DotStore::siblings(self)
+    fn siblings(self) -> Vec<u32> {
+        DotStore::siblings(self).collect()
     }
 
     #[inline]

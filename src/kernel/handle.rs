@@ -11,12 +11,17 @@ pub struct Mut<'e, S: Kind, E = &'e mut DotStore<S>> {
     pub(crate) events: E,
     /// Handle and edit share this lifetime, which no other edit has.
     edit: PhantomData<&'e mut ()>,
-    kind: PhantomData<fn() -> S>,
+    pub(crate) policy: S::Policy,
 }
 
 impl<'e, S: Kind, E: EventsMut<'e, Kind = S>> Mut<'e, S, E> {
     #[inline]
     pub(crate) fn new(events: E) -> Self {
-        Self { events, edit: PhantomData, kind: PhantomData }
+        Self::with_policy(events, S::Policy::default())
+    }
+
+    #[inline]
+    pub(crate) fn with_policy(events: E, policy: S::Policy) -> Self {
+        Self { events, policy, edit: PhantomData }
     }
 }

@@ -130,7 +130,7 @@ pub trait Lookup<K>: Default + Clone + Send + Sync {
     /// Makes an empty index ready for so many keys.
     fn reserve(&mut self, _keys: usize) {}
     /// Enters a key that was not found. The entry at `slot` must be there already.
-    fn insert(&mut self, vacant: Vacant, slot: u32, keys: &impl Keys<K>);
+    fn insert(&mut self, vacant: Vacant, slot: u32, keys: &dyn Keys<K>);
     /// The key as it is to be stored: maybe with parts shared that other keys have, too.
     #[inline]
     fn adopt(&self, key: K) -> K {
@@ -251,7 +251,7 @@ impl Lookup<()> for UnitLookup {
     }
 
     #[inline]
-    fn insert(&mut self, _: Vacant, _: u32, _: &impl Keys<()>) {
+    fn insert(&mut self, _: Vacant, _: u32, _: &dyn Keys<()>) {
         self.0 = true;
     }
 
@@ -323,7 +323,7 @@ impl Lookup<WriterKey> for WriterLookup {
         }
     }
 
-    fn insert(&mut self, vacant: Vacant, slot: u32, _: &impl Keys<WriterKey>) {
+    fn insert(&mut self, vacant: Vacant, slot: u32, _: &dyn Keys<WriterKey>) {
         let at = vacant.0 as usize;
         if at >= self.0.len() {
             self.0.resize(at + 1, Self::NONE);
@@ -418,7 +418,7 @@ impl<T: Data + Hash> Lookup<Hashed<T>> for HashLookup {
     }
 
     #[inline]
-    fn insert(&mut self, vacant: Vacant, slot: u32, keys: &impl Keys<Hashed<T>>) {
+    fn insert(&mut self, vacant: Vacant, slot: u32, keys: &dyn Keys<Hashed<T>>) {
         let Self { table, hasher } = self;
         table.insert(vacant.0, slot, |slot| keys.key(slot).map_or(0, |key| hasher.hash_one(&key.0)));
     }

@@ -317,7 +317,7 @@ impl<S: Kind> DotStore<S> {
             return delta;
         }
         let has_left = |dot: PackedDot| upto.get(dot.slot() as usize).is_some_and(|&counter| dot.counter() <= counter);
-        self.visit_new(since, |slot| {
+        self.visit_new(since, &mut |slot| {
             let (key, events) = (self.key_at(slot), self.events_at(slot));
             if key.writer().is_some_and(own) && events.iter().all(|(dot, _)| has_left(dot)) {
                 delta.list_stored(key, &events);

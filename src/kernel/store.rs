@@ -3,15 +3,12 @@ mod collect;
 use alloc::vec::Vec;
 use core::mem;
 
-use hashbrown::HashMap;
-
 use super::column::Column;
 use super::event::{Cell, Event, Kind, Payload, State};
 use super::events::{Events, EventsOf};
 use super::index::Index;
 use super::lookup::{Key, Keys, Lookup, Vacant};
 use crate::causality::{PackedDot, VersionVector};
-use crate::hashing::Keyed;
 
 /// The one structure under all types: per key the antichain of maximal events, and per writer an
 /// index of their dots.
@@ -194,7 +191,7 @@ impl<S: Kind> DotStore<S> {
 
     /// Visits the slots of a writer's stored dots behind a counter, in the order of the dots.
     #[inline]
-    pub(crate) fn visit_after(&self, writer: u32, counter: u64, mut visit: impl FnMut(u64, u32)) {
+    pub(crate) fn visit_after(&self, writer: u32, counter: u64, visit: &mut dyn FnMut(u64, u32)) {
         let all = self.superseded.is_empty();
         self.index.visit_after(writer, counter, |counter, slot| {
             if all || self.holds_at(slot, PackedDot::new(writer, counter)) {
@@ -211,17 +208,15 @@ impl<S: Kind> DotStore<S> {
     /// The slots of the live keys in the order of their first live dots: the same on all replicas.
     pub(crate) fn slots_by_dot(&self, version: &VersionVector) -> Vec<u32> {
         let mut slots = Vec::with_capacity(self.live);
-        // Of keys with siblings, the first live dot: looked for once.
-        let mut firsts = HashMap::<u32, _, Keyed>::default();
+        // Of keys with siblings, the first live dot.
+        let mut firsts: Vec<_> = self.siblings().map(|slot| (slot, self.first_dot(slot, version))).collect();
+        firsts.sort_unstable();
         for &writer in version.slots_by_id().iter() {
-            self.visit_after(writer, 0, |counter, slot| {
+            self.visit_after(writer, 0, &mut |counter, slot| {
                 let first = match self.entries.get(slot).cell.state() {
                     State::Live(_) => true,
                     State::Removed(_) => false,
-                    State::Many(_) => {
-                        let first = firsts.entry(slot).or_insert_with(|| self.first_dot(slot, version));
-                        *first == Some(version.dot(writer, counter))
-                    }
+                    State::Many(_) => firsts.binary_search(&(slot, Some(version.dot(writer, counter)))).is_ok(),
                 };
                 if first {
                     slots.push(slot);
@@ -467,7 +462,7 @@ impl<S: Kind> DotStore<S> {
         }
         let (mut indexed, mut shown) = (0, 0);
         (0..writers).for_each(|writer| self.index.visit_after(writer, 0, |_, _| indexed += 1));
-        (0..writers).for_each(|writer| self.visit_after(writer, 0, |_, _| shown += 1));
+        (0..writers).for_each(|writer| self.visit_after(writer, 0, &mut |_, _| shown += 1));
         assert_eq!(dots + self.superseded.len(), indexed, "the index holds a dot that no entry has");
         assert_eq!(dots, shown, "a superseded dot is shown");
     }

@@ -117,7 +117,7 @@ impl Shard {
 
     /// Several lanes with the same tag, or another key with the same tag.
     #[cold]
-    fn find_among(&self, line: &[u32; LANES], tag: u32, is: &mut impl FnMut(u32) -> bool) -> Option<u32> {
+    fn find_among(&self, line: &[u32; LANES], tag: u32, is: &mut dyn FnMut(u32) -> bool) -> Option<u32> {
         let tagged = line.iter().filter(|&&lane| lane & !self.slot_mask == tag).map(|lane| lane & self.slot_mask);
         tagged.filter(|&entry| entry >= OFFSET).map(|entry| entry - OFFSET).find(|&slot| is(slot))
     }
@@ -177,7 +177,7 @@ impl Shard {
     }
 
     /// Enters everything that is in another shard.
-    fn take_over(&mut self, old: &Self, hash_of: &impl Fn(u32) -> u64) {
+    fn take_over(&mut self, old: &Self, hash_of: &dyn Fn(u32) -> u64) {
         for lane in old.lines.iter().flat_map(|line| line.0) {
             if lane & old.slot_mask >= OFFSET {
                 let slot = (lane & old.slot_mask) - OFFSET;
@@ -187,7 +187,7 @@ impl Shard {
     }
 
     /// Splits into two shards with as many lines, by the next bit of the hash.
-    fn split(&self, hash_of: &impl Fn(u32) -> u64, slot_mask: u32) -> [Self; 2] {
+    fn split(&self, hash_of: &dyn Fn(u32) -> u64, slot_mask: u32) -> [Self; 2] {
         let depth = self.depth + 1;
         let mut halves = [(); 2].map(|()| Self::new(self.lines.len(), depth, slot_mask));
         let half = |hash: u64| (hash >> (64 - depth)) as usize & 1;
@@ -286,7 +286,7 @@ impl Table {
     }
 
     #[cold]
-    fn make_room(&mut self, at: usize, hash: u64, slot: u32, hash_of: &impl Fn(u32) -> u64) {
+    fn make_room(&mut self, at: usize, hash: u64, slot: u32, hash_of: &dyn Fn(u32) -> u64) {
         let shard = &self.shards[at];
         let slot_mask = slot_mask_for(slot).max(shard.slot_mask);
         let lines = shard.lines.len();

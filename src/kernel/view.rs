@@ -1,5 +1,4 @@
 use core::fmt;
-use core::marker::PhantomData;
 
 use super::causal::Causal;
 use super::event::Kind;
@@ -14,19 +13,24 @@ use crate::causality::VersionVector;
 pub struct View<'a, S: Kind, E = &'a DotStore<S>> {
     pub(crate) events: E,
     pub(crate) version: &'a VersionVector,
-    kind: PhantomData<fn() -> S>,
+    pub(crate) policy: S::Policy,
 }
 
 impl<'a, S: Kind, E: Events<'a, Kind = S>> View<'a, S, E> {
     #[inline]
     pub(crate) fn new(events: E, version: &'a VersionVector) -> Self {
-        Self { events, version, kind: PhantomData }
+        Self::with_policy(events, version, S::Policy::default())
+    }
+
+    #[inline]
+    pub(crate) fn with_policy(events: E, version: &'a VersionVector, policy: S::Policy) -> Self {
+        Self { events, version, policy }
     }
 }
 
 impl<S: Kind, E: Clone> Clone for View<'_, S, E> {
     fn clone(&self) -> Self {
-        Self { events: self.events.clone(), version: self.version, kind: PhantomData }
+        Self { events: self.events.clone(), version: self.version, policy: self.policy }
     }
 }
 
@@ -65,17 +69,21 @@ pub trait Place<S: Kind> {
 pub struct Part<'r, S: Kind, P: Place<S>> {
     pub(crate) root: &'r mut Causal<P::Root>,
     pub(crate) place: P,
-    kind: PhantomData<fn() -> S>,
+    pub(crate) policy: S::Policy,
 }
 
 impl<'r, S: Kind, P: Place<S>> Part<'r, S, P> {
     pub(crate) fn new(root: &'r mut Causal<P::Root>, place: P) -> Self {
-        Self { root, place, kind: PhantomData }
+        Self::with_policy(root, place, S::Policy::default())
+    }
+
+    pub(crate) fn with_policy(root: &'r mut Causal<P::Root>, place: P, policy: S::Policy) -> Self {
+        Self { root, place, policy }
     }
 
     /// Reads the value. All reads of the view are here as well.
     pub fn view(&self) -> View<'_, S, impl Events<'_, Kind = S>> {
-        View::new(self.place.events(&self.root.body), &self.root.context.version)
+        View::with_policy(self.place.events(&self.root.body), &self.root.context.version, self.policy)
     }
 }
 

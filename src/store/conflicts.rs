@@ -1,18 +1,20 @@
 //! The conflicts of all values of a store, and how they are settled.
 
-use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::event::{ByName, NamedKind, TextMap};
+use super::event::{ByName, StoreEvent};
 use super::key::{InnerKey, Named, StoreKey, ValueKind};
 use super::named::{Name, NameEvents, NameMut};
-use super::store::Store;
+use super::store::{Fields, RecordPart, Store};
 use super::value::Value;
-use crate::causality::{Dot, Writer};
+use crate::causality::{Dot, Timestamp, Writer};
 use crate::kernel::{Edit, Events, Hashed, Key, Mut, OwnedForm, Part, View};
-use crate::types::conflict::{Choices, Conflict, Settled, choices, conflict_at, settle, trim};
-use crate::types::{DeletePolicy, Latest, MultiValue, RecordChoice, RecordKey, ResolveError, Resolver, Versioned};
+use crate::types::conflict::{
+    Choices, Conflict, Settled, Version, Written, choices, conflict_at, settle, trim, versions,
+};
+use crate::types::{Deletes, RecordChoice, RecordKey, ResolveError, Resolver};
 
 /// A key of a store with concurrent versions that differ.
 pub type StoreConflict<'a> = Conflict<&'a StoreKey, &'a Value>;
@@ -42,34 +44,53 @@ impl StoreKey {
     }
 }
 
+impl Written for StoreEvent {
+    type Value = Value;
+
+    fn value(&self) -> Option<&Value> {
+        match self {
+            Self::Stamped(stamped) => stamped.value(),
+            Self::Plain(plain) => plain.value(),
+            _ => None,
+        }
+    }
+
+    fn timestamp(&self) -> Option<Timestamp> {
+        if let Self::Stamped(stamped) = self { stamped.timestamp() } else { None }
+    }
+
+    fn after(last: Option<Timestamp>, value: Value) -> Self {
+        match last {
+            Some(_) => Self::Stamped(Written::after(last, value)),
+            None => Self::Plain(Written::after(last, value)),
+        }
+    }
+}
+
 impl<'a> View<'a, ByName> {
     fn conflict_at(self, slot: u32) -> Option<StoreConflict<'a>> {
-        fn written<'a, S: NamedKind<Value: crate::types::conflict::Written<Value = Value>>>(
-            view: View<'a, ByName>,
-            number: u32,
-            slot: u32,
-        ) -> Option<StoreConflict<'a>> {
-            let conflict = conflict_at(NameEvents::<S>::numbered(view.events, number), view.version, slot)?;
-            Some(conflict.with_key(view.events.key_at(slot)))
+        let key = self.events.key_at(slot);
+        if key.kind() != ValueKind::Record {
+            return conflict_at(self.events, self.version, slot);
         }
-        let index = self.events.lookup();
-        let number = index.number_at(slot);
-        match index.named(number).kind {
-            ValueKind::Register => written::<Latest<Value>>(self, number, slot),
-            ValueKind::MultiRegister => written::<MultiValue<Value>>(self, number, slot),
-            ValueKind::Map => written::<TextMap>(self, number, slot),
-            ValueKind::Record => {
-                let conflict = self.numbered::<Versioned<Value>>(number).conflict_at(slot)?;
-                Some(conflict.with_key(self.events.key_at(slot)))
-            }
-            ValueKind::Counter | ValueKind::BoundedCounter | ValueKind::Flag | ValueKind::Set => None,
-        }
+        let number = self.events.lookup().number_at(slot);
+        Some(self.numbered::<Fields>(number).conflict_at(slot)?.with_key(key))
     }
 
     /// The conflict about a key, if there is one. Costs O(concurrent writes of the key).
     #[must_use]
     pub fn conflict(self, key: &StoreKey) -> Option<StoreConflict<'a>> {
         self.conflict_at(Events::find(self.events, key)?)
+    }
+
+    /// All concurrent versions of a key of a register, a map or a record, deletions too, in the order of their dots.
+    #[must_use]
+    pub fn versions(self, key: &StoreKey) -> Vec<Version<&'a Value>> {
+        let Some(slot) = Events::find(self.events, key) else { return Vec::new() };
+        if key.kind() != ValueKind::Record {
+            return versions(&self.events.events_at(slot), self.version);
+        }
+        self.numbered::<Fields>(self.events.lookup().number_at(slot)).versions_at(slot)
     }
 
     /// All conflicts in all registers, maps and records, in the order of the names. Costs O(keys with concurrent
@@ -84,31 +105,27 @@ impl<'a> View<'a, ByName> {
 
     /// The record with this name, read by another policy for deletions than that updates win.
     #[must_use]
-    pub fn record_with<P: DeletePolicy>(
-        self,
-        name: &str,
-    ) -> View<'a, Versioned<Value, P>, NameEvents<'a, Versioned<Value, P>>> {
-        self.named(name)
+    pub fn record_with(self, name: &str, deletes: Deletes) -> View<'a, Fields, NameEvents<'a, Fields>> {
+        View::with_policy(NameEvents::new(self.events, name), self.version, deletes)
     }
 }
 
-/// What is to be written to a value to settle its conflicts.
+/// What is to be written to the value with a name to settle its conflicts.
 enum Decision {
-    Register(Choices<Latest<Value>>),
-    MultiRegister(Choices<MultiValue<Value>>),
-    Map(Choices<TextMap>),
-    Record(Vec<RecordChoice<Value>>),
+    Written(Choices<ByName>),
+    Record(Arc<str>, Vec<RecordChoice<Value>>),
 }
 
 impl<'e> Mut<'e, ByName> {
-    /// By name, the slots of the keys with concurrent events.
-    fn siblings(&self) -> BTreeMap<Named, Vec<u32>> {
-        let mut by_name: BTreeMap<Named, Vec<u32>> = BTreeMap::new();
-        for slot in self.events.siblings() {
-            let index = self.events.lookup();
-            by_name.entry(index.named(index.number_at(slot)).clone()).or_default().push(slot);
-        }
-        by_name
+    /// The keys with concurrent events, in the order of the names.
+    fn siblings(&self) -> Vec<u32> {
+        let index = self.events.lookup();
+        let mut slots: Vec<u32> = self.events.siblings().collect();
+        slots.sort_by(|&one, &other| {
+            let named = |slot| index.named(index.number_at(slot));
+            named(one).cmp(named(other))
+        });
+        slots
     }
 
     /// Settles a conflict: supersedes all versions of the key.
@@ -137,49 +154,52 @@ impl<'e> Mut<'e, ByName> {
         edit: &mut Edit<'e>,
         resolver: Resolver<'_, Value>,
     ) -> Result<Vec<Settled<StoreKey, Value>>, ResolveError> {
+        let slots = self.siblings();
+        self.settle(edit, &slots, Deletes::UpdateWins, resolver)
+    }
+
+    /// Settles all conflicts in one value, as one group: see [`Store::resolve_all_of`].
+    ///
+    /// # Errors
+    /// [`ResolveError`] if the resolver is found not to be a function of the versions. Nothing is written.
+    pub fn resolve_all_of(
+        &mut self,
+        edit: &mut Edit<'e>,
+        named: &Named,
+        deletes: Deletes,
+        resolver: Resolver<'_, Value>,
+    ) -> Result<Vec<Settled<StoreKey, Value>>, ResolveError> {
+        let slots = self.events.siblings_of(self.events.lookup().number(&named.name, named.kind));
+        self.settle(edit, &slots, deletes, resolver)
+    }
+
+    /// Settles the conflicts at these slots, those of one name beside each other. All is decided before anything is
+    /// written.
+    fn settle(
+        &mut self,
+        edit: &mut Edit<'e>,
+        slots: &[u32],
+        deletes: Deletes,
+        resolver: Resolver<'_, Value>,
+    ) -> Result<Vec<Settled<StoreKey, Value>>, ResolveError> {
         let mut decisions = Vec::new();
-        for (named, slots) in self.siblings() {
-            let (store, version) = (&*self.events, edit.version());
-            let (name, slots) = (&*named.name, &*slots);
-            let decision = match named.kind {
-                ValueKind::Register => Decision::Register(choices(
-                    NameEvents::<Latest<Value>>::new(store, name),
-                    version,
-                    slots,
-                    resolver,
-                )?),
-                ValueKind::MultiRegister => Decision::MultiRegister(choices(
-                    NameEvents::<MultiValue<Value>>::new(store, name),
-                    version,
-                    slots,
-                    resolver,
-                )?),
-                ValueKind::Map => {
-                    Decision::Map(choices(NameEvents::<TextMap>::new(store, name), version, slots, resolver)?)
-                }
-                ValueKind::Record => Decision::Record(self.record(name).choices(edit, slots, resolver)?),
-                ValueKind::Counter | ValueKind::BoundedCounter | ValueKind::Flag | ValueKind::Set => continue,
-            };
-            decisions.push((named, decision));
+        for slots in self.by_name(slots) {
+            let key = self.events.key_at(slots[0]);
+            decisions.push(if key.kind() == ValueKind::Record {
+                let name = key.name.clone();
+                let choices = self.record_with(&name, deletes).choices(edit, slots, resolver)?;
+                Decision::Record(name, choices)
+            } else {
+                Decision::Written(choices(&*self.events, edit.version(), slots, resolver)?)
+            });
         }
         let mut settled = Vec::new();
-        for (Named { name, .. }, decision) in decisions {
+        for decision in decisions {
             match decision {
-                Decision::Register(choices) => {
-                    let events = &mut NameMut::<Latest<Value>>::new(self.events, &name);
-                    settled.extend(named(&name, settle(events, edit, choices), |()| InnerKey::Register(())));
-                }
-                Decision::MultiRegister(choices) => {
-                    let events = &mut NameMut::<MultiValue<Value>>::new(self.events, &name);
-                    settled.extend(named(&name, settle(events, edit, choices), |()| InnerKey::MultiRegister(())));
-                }
-                Decision::Map(choices) => {
-                    let events = &mut NameMut::<TextMap>::new(self.events, &name);
-                    settled.extend(named(&name, settle(events, edit, choices), |key| InnerKey::Map(Hashed(key))));
-                }
-                Decision::Record(choices) => {
-                    let of_record = self.record(&name).settle(edit, choices);
-                    settled.extend(named(&name, of_record, |key| InnerKey::Record(Hashed(key))));
+                Decision::Written(choices) => settled.append(&mut settle(&mut self.events, edit, choices)),
+                Decision::Record(name, choices) => {
+                    let fields = self.record_with(&name, deletes).settle(edit, choices);
+                    keyed(&name, fields, &mut settled);
                 }
             }
         }
@@ -189,19 +209,17 @@ impl<'e> Mut<'e, ByName> {
     /// Where too many concurrent writes are kept, writes the last again: see [`Store::trim_siblings`].
     pub fn trim_siblings(&mut self, edit: &mut Edit<'e>, limit: usize) -> Vec<Settled<StoreKey, Value>> {
         let mut settled = Vec::new();
-        for (Named { name, kind }, slots) in self.siblings() {
-            match kind {
-                ValueKind::Register => {
-                    let events = &mut NameMut::<Latest<Value>>::new(self.events, &name);
-                    settled.extend(named(&name, trim(events, edit, &slots, limit), |()| InnerKey::Register(())));
-                }
-                ValueKind::Map => {
-                    let events = &mut NameMut::<TextMap>::new(self.events, &name);
-                    settled.extend(named(&name, trim(events, edit, &slots, limit), |key| InnerKey::Map(Hashed(key))));
+        let slots = self.siblings();
+        for slots in self.by_name(&slots) {
+            let key = self.events.key_at(slots[0]);
+            match key.kind() {
+                ValueKind::Register | ValueKind::Map => {
+                    settled.append(&mut trim(&mut self.events, edit, slots, limit));
                 }
                 ValueKind::Record => {
-                    let of_record = self.record(&name).trim(edit, &slots, limit);
-                    settled.extend(named(&name, of_record, |key| InnerKey::Record(Hashed(key))));
+                    let name = key.name.clone();
+                    let fields = self.record(&name).trim(edit, slots, limit);
+                    keyed(&name, fields, &mut settled);
                 }
                 ValueKind::Counter
                 | ValueKind::BoundedCounter
@@ -213,25 +231,25 @@ impl<'e> Mut<'e, ByName> {
         settled
     }
 
+    /// The slots in runs of one name each.
+    fn by_name<'s>(&self, slots: &'s [u32]) -> Vec<&'s [u32]> {
+        let index = self.events.lookup();
+        slots.chunk_by(|&one, &other| index.number_at(one) == index.number_at(other)).collect()
+    }
+
     /// The record with this name, written by another policy for deletions than that updates win.
-    pub fn record_with<P: DeletePolicy>(
-        &mut self,
-        name: &str,
-    ) -> Mut<'e, Versioned<Value, P>, NameMut<'_, Versioned<Value, P>>> {
-        Mut::new(NameMut::new(self.events, name))
+    pub fn record_with(&mut self, name: &str, deletes: Deletes) -> Mut<'e, Fields, NameMut<'_, Fields>> {
+        Mut::with_policy(NameMut::new(self.events, name), deletes)
     }
 }
 
-/// What was settled in one value, by the keys of the store.
-fn named<K>(
-    name: &alloc::sync::Arc<str>,
-    settled: Vec<Settled<K, Value>>,
-    key: impl Fn(K) -> InnerKey,
-) -> impl Iterator<Item = Settled<StoreKey, Value>> {
-    settled.into_iter().map(move |Settled { conflict: Conflict { key: inner, kind, versions }, by }| {
-        let key = StoreKey { name: name.clone(), inner: key(inner) };
-        Settled { conflict: Conflict { key, kind, versions }, by }
-    })
+/// What was settled in one record, by the keys of the store.
+fn keyed(name: &Arc<str>, fields: Vec<Settled<RecordKey, Value>>, settled: &mut Vec<Settled<StoreKey, Value>>) {
+    for Settled { conflict, by } in fields {
+        let inner = InnerKey::Record(Hashed(conflict.key.clone()));
+        let key = StoreKey { name: name.clone(), inner };
+        settled.push(Settled { conflict: conflict.with_key(key), by });
+    }
 }
 
 impl Store {
@@ -277,14 +295,26 @@ impl Store {
         self.edit(writer, |mut store, edit| store.trim_siblings(edit, limit))
     }
 
+    /// Settles all conflicts in one value by what a read with this resolver shows, as one group: of a record, of which
+    /// this is the policy for deletions, those with deletions, too. What the resolver leaves open stays open.
+    ///
+    /// # Errors
+    /// [`ResolveError`] if the resolver is found not to be a function of the versions. Nothing is written.
+    pub fn resolve_all_of(
+        &mut self,
+        writer: &mut Writer,
+        named: &Named,
+        deletes: Deletes,
+        resolver: Resolver<'_, Value>,
+    ) -> Result<Vec<Settled<StoreKey, Value>>, ResolveError> {
+        self.edit(writer, |mut store, edit| store.resolve_all_of(edit, named, deletes, resolver))
+    }
+
     /// The record with this name, read and written by another policy for deletions than that updates win.
     ///
     /// Replicas that choose differently hold the same state. [`names`](Store::names) and
     /// [`resolve_all`](Store::resolve_all) know nothing of it.
-    pub fn record_with<'n, P: DeletePolicy>(
-        &mut self,
-        name: &'n str,
-    ) -> Part<'_, Versioned<Value, P>, Name<'n, Versioned<Value, P>>> {
-        Part::new(self, Name::new(name))
+    pub fn record_with<'n>(&mut self, name: &'n str, deletes: Deletes) -> RecordPart<'_, 'n> {
+        Part::with_policy(self, Name::new(name), deletes)
     }
 }

@@ -4,12 +4,13 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::key::{InnerKey, StoreKey, ValueKind};
+use super::store::Fields;
 use super::value::Value;
 use crate::causality::Dot;
 use crate::kernel::{DotStore, Kind, payload};
 use crate::types::{
-    AddWins, Count, Counting, DeletePolicy, EnableWins, Entry, Escrow, FieldEvent, LastWriteWins, Latest, MultiValue,
-    Plain, Stamped, Versioned, tag,
+    AddWins, Count, Counting, EnableWins, Entry, Escrow, FieldEvent, LastWriteWins, Latest, MultiValue, Plain, Stamped,
+    tag,
 };
 
 /// The body of a [`Store`](crate::Store), for values made of values.
@@ -42,6 +43,7 @@ payload!(StoreEvent);
 impl Kind for ByName {
     type Key = StoreKey;
     type Value = StoreEvent;
+    type Policy = ();
     const TAG: u8 = tag::STORE;
     const NAME: &'static str = "Store";
 
@@ -57,14 +59,14 @@ impl Kind for ByName {
             ValueKind::Flag => admits::<EnableWins>(writer, &key.inner, event),
             ValueKind::Set => admits::<AddWins<Value>>(writer, &key.inner, event),
             ValueKind::Map => admits::<TextMap>(writer, &key.inner, event),
-            ValueKind::Record => admits::<Versioned<Value>>(writer, &key.inner, event),
+            ValueKind::Record => admits::<Fields>(writer, &key.inner, event),
             ValueKind::BoundedCounter => admits::<Escrow>(writer, &key.inner, event),
         }
     }
 
     fn rename(event: &mut StoreEvent, name: &dyn Fn(Dot) -> Dot) {
         if let StoreEvent::Field(field) = event {
-            Versioned::<Value>::rename(field, name);
+            Fields::rename(field, name);
         }
     }
 
@@ -178,6 +180,6 @@ named! {
     impl[] EnableWins: Flag, There;
     impl[] AddWins<Value>: Set, There;
     impl[] TextMap: Map, Stamped(_);
-    impl[P: DeletePolicy] Versioned<Value, P>: Record, Field(_);
+    impl[] Fields: Record, Field(_);
     impl[] Escrow: BoundedCounter, Entry(_);
 }

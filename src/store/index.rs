@@ -38,6 +38,25 @@ struct Link {
 
 const NONE: u32 = u32::MAX;
 
+/// The slots of a name, one after the other.
+pub(super) struct Chain<'a> {
+    links: &'a Column<Link>,
+    next: u32,
+}
+
+impl Iterator for Chain<'_> {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        let slot = self.next;
+        if slot == NONE {
+            return None;
+        }
+        self.next = self.links.get(slot).after;
+        Some(slot)
+    }
+}
+
 #[derive(Clone)]
 struct NameEntry {
     named: Named,
@@ -72,25 +91,28 @@ impl NameIndex {
         self.number_by(self.hash_name(name, kind), name, kind)
     }
 
-    /// The slot of a key of a name, which hashes like `key` and passes.
+    /// The hash of a key of a name.
     #[inline]
+    pub(super) fn hash_in(&self, number: u32, key: &(impl Hash + ?Sized)) -> u64 {
+        combined(self.names[number as usize].hash, self.hasher.hash_one(key))
+    }
+
+    /// The slot of the key of a name with this hash that passes.
     pub(super) fn find_in(
         &self,
         number: u32,
-        key: &(impl Hash + ?Sized),
+        hash: u64,
         keys: &impl Keys<StoreKey>,
-        is: impl Fn(&StoreKey) -> bool,
+        is: &dyn Fn(&StoreKey) -> bool,
     ) -> Option<u32> {
-        let hash = combined(self.names[number as usize].hash, self.hasher.hash_one(key));
         // The table may ask for a slot that is none: the key comes first, for it says so.
-        self.table.find(hash, |slot| keys.key(slot).is_some_and(&is) && self.links.get(slot).name == number)
+        self.table.find(hash, |slot| keys.key(slot).is_some_and(is) && self.links.get(slot).name == number)
     }
 
     /// The slots of the keys of a name.
-    pub(super) fn slots(&self, number: u32) -> impl Iterator<Item = u32> {
-        let linked = |slot| Some(slot).filter(|&slot| slot != NONE);
-        let first = linked(self.names[number as usize].first);
-        core::iter::successors(first, move |&slot| linked(self.links.get(slot).after))
+    pub(super) fn slots(&self, number: Option<u32>) -> Chain<'_> {
+        let first = number.map_or(NONE, |number| self.names[number as usize].first);
+        Chain { links: &self.links, next: first }
     }
 
     /// How many keys a name has, live or not.
@@ -206,7 +228,7 @@ impl Lookup<StoreKey> for NameIndex {
         StoreKey { name, ..key }
     }
 
-    fn insert(&mut self, vacant: Vacant, slot: u32, keys: &impl Keys<StoreKey>) {
+    fn insert(&mut self, vacant: Vacant, slot: u32, keys: &dyn Keys<StoreKey>) {
         let Some(key) = keys.key(slot) else { return };
         let number = self.number_or_new(key);
         let entry = &mut self.names[number as usize];

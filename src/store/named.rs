@@ -39,8 +39,8 @@ impl<'a, S: NamedKind> NameEvents<'a, S> {
     }
 
     fn find_by(self, key: &(impl Hash + ?Sized), is: impl Fn(&S::Key) -> bool) -> Option<u32> {
-        let is = |key: &StoreKey| S::key(&key.inner).is_some_and(&is);
-        self.store.lookup().find_in(self.number?, key, self.store.keys(), is)
+        let hash = self.store.lookup().hash_in(self.number?, key);
+        self.store.find_named(self.number?, hash, &|key| S::key(&key.inner).is_some_and(&is))
     }
 }
 
@@ -79,40 +79,58 @@ impl<'a, S: NamedKind> Events<'a> for NameEvents<'a, S> {
     }
 
     fn slots(self) -> impl Iterator<Item = u32> {
-        self.number.into_iter().flat_map(move |number| self.store.lookup().slots(number))
+        self.store.lookup().slots(self.number)
     }
 
-    fn siblings(self) -> impl Iterator<Item = u32> {
-        let index = self.store.lookup();
-        // Whichever is shorter: the conflicts of the whole store, or the keys of this name.
-        let (mut of_store, mut of_name) = (None, None);
-        if let Some(number) = self.number {
-            if self.store.sibling_count() < index.keys(number) {
-                of_store = Some(self.store.siblings().filter(move |&slot| index.belongs(slot, number)));
-            } else {
-                of_name = Some(index.slots(number).filter(move |&slot| self.store.has_siblings(slot)));
-            }
-        }
-        of_store.into_iter().flatten().chain(of_name.into_iter().flatten())
+    fn siblings(self) -> Vec<u32> {
+        self.store.siblings_of(self.number)
     }
 
     fn live_keys(self) -> usize {
         self.number.map_or(0, |number| self.store.lookup().live(number))
     }
 
+    fn live_slots(self) -> Vec<u32> {
+        self.store.live_slots_of(self.number)
+    }
+
     fn slots_by_dot(self, version: &VersionVector) -> Vec<u32> {
-        let Some(number) = self.number else { return Vec::new() };
-        let index = self.store.lookup();
-        if index.keys(number) > self.store.entry_count() / 8 {
+        self.store.slots_of_by_dot(self.number, version)
+    }
+}
+
+/// What does not depend on the type of a name is compiled once.
+impl StoreBody {
+    fn find_named(&self, number: u32, hash: u64, is: &dyn Fn(&StoreKey) -> bool) -> Option<u32> {
+        self.lookup().find_in(number, hash, self.keys(), is)
+    }
+
+    pub(super) fn siblings_of(&self, number: Option<u32>) -> Vec<u32> {
+        let Some(number) = number else { return Vec::new() };
+        let index = self.lookup();
+        // Whichever is shorter: the conflicts of the whole store, or the keys of this name.
+        if self.sibling_count() < index.keys(number) {
+            return self.siblings().filter(|&slot| index.belongs(slot, number)).collect();
+        }
+        index.slots(Some(number)).filter(|&slot| self.has_siblings(slot)).collect()
+    }
+
+    fn live_slots_of(&self, number: Option<u32>) -> Vec<u32> {
+        self.lookup().slots(number).filter(|&slot| self.is_live(slot)).collect()
+    }
+
+    fn slots_of_by_dot(&self, number: Option<u32>, version: &VersionVector) -> Vec<u32> {
+        let Some(number) = number else { return Vec::new() };
+        let index = self.lookup();
+        if index.keys(number) > self.entry_count() / 8 {
             // In the order of the index: sorting so many would cost more.
-            let mut slots = self.store.slots_by_dot(version);
+            let mut slots = self.slots_by_dot(version);
             slots.retain(|&slot| index.belongs(slot, number));
             return slots;
         }
-        let live = index.slots(number).filter(|&slot| self.is_live(slot));
-        let mut slots: Vec<_> = live.map(|slot| (self.first_dot(slot, version), slot)).collect();
-        slots.sort_unstable();
-        slots.into_iter().map(|(_, slot)| slot).collect()
+        let mut slots = self.live_slots_of(Some(number));
+        slots.sort_by_cached_key(|&slot| self.first_dot(slot, version));
+        slots
     }
 }
 

@@ -11,7 +11,7 @@ use super::store::{
 use super::value::Value;
 use crate::causality::{Dot, ReplicaId, Writer};
 use crate::kernel::{Edit, Mut, Part};
-use crate::types::{DeletePolicy, EscrowError, GroupError, Overflow, RecordKey, ResolveError, Resolver, Settled};
+use crate::types::{EscrowError, GroupError, Overflow, RecordKey, ResolveError, Resolver, Settled};
 
 impl<S: NamedKind> Part<'_, S, Name<'_, S>> {
     /// Writes a group to this value: all of it becomes visible together everywhere.
@@ -20,8 +20,8 @@ impl<S: NamedKind> Part<'_, S, Name<'_, S>> {
         writer: &mut Writer,
         edit: impl for<'e> FnOnce(Mut<'e, S, NameMut<'e, S>>, &mut Edit<'e>) -> R,
     ) -> R {
-        let name = self.place.text;
-        self.root.edit(writer, |store, group| edit(store.into_named(name), group))
+        let (name, policy) = (self.place.text, self.policy);
+        self.root.edit(writer, |store, group| edit(store.into_named(name, policy), group))
     }
 }
 
@@ -246,7 +246,7 @@ impl MapPart<'_, '_> {
     }
 }
 
-impl<P: DeletePolicy> RecordPart<'_, '_, P> {
+impl RecordPart<'_, '_> {
     /// Sets a field, superseding all of its versions.
     pub fn set(&mut self, writer: &mut Writer, field: &str, value: impl Into<Value>) -> Dot {
         self.edit(writer, |mut record, edit| record.set(edit, field, value.into()))

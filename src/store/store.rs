@@ -6,7 +6,7 @@ use super::named::{Name, NameEvents, NameMut};
 use super::value::Value;
 use crate::causality::{Dot, VersionVector, Writer};
 use crate::kernel::{Causal, Edit, Mut, Part, Show, ShowKind, View};
-use crate::types::{AddWins, Counting, EnableWins, Escrow, Latest, MultiValue, UpdateWins, Versioned};
+use crate::types::{AddWins, Counting, Deletes, EnableWins, Escrow, Latest, MultiValue, Versioned};
 
 /// Many named values of several types under one version vector.
 ///
@@ -56,7 +56,10 @@ pub type SetPart<'r, 'n> = Part<'r, AddWins<Value>, Name<'n, AddWins<Value>>>;
 /// The map with a name in a [`Store`].
 pub type MapPart<'r, 'n> = Part<'r, TextMap, Name<'n, TextMap>>;
 /// The record with a name in a [`Store`].
-pub type RecordPart<'r, 'n, P = UpdateWins> = Part<'r, Versioned<Value, P>, Name<'n, Versioned<Value, P>>>;
+pub type RecordPart<'r, 'n> = Part<'r, Fields, Name<'n, Fields>>;
+
+/// The kind of a record in a store; who reads or writes it says by which policy for deletions.
+pub(super) type Fields = Versioned<Value, Deletes>;
 
 /// The bounded counter with a name in a [`Store`].
 pub type BoundedCounterPart<'r, 'n> = Part<'r, Escrow, Name<'n, Escrow>>;
@@ -103,8 +106,8 @@ accessors! {
     set: AddWins<Value>;
     /// The map with this name.
     map: TextMap;
-    /// The record with this name.
-    record: Versioned<Value>;
+    /// The record with this name. Where one deletes what another one updates, the update wins.
+    record: Fields;
     /// The bounded counter with this name.
     bounded_counter: Escrow;
 }
@@ -134,7 +137,7 @@ impl<'a> View<'a, ByName> {
     fn shows(self, kind: ValueKind, number: u32) -> bool {
         match kind {
             ValueKind::Counter => self.numbered::<Counting>(number).counts(),
-            ValueKind::Record => !self.numbered::<Versioned<Value>>(number).is_empty(),
+            ValueKind::Record => !self.numbered::<Fields>(number).is_empty(),
             _ => self.events.lookup().live(number) > 0,
         }
     }
@@ -142,8 +145,8 @@ impl<'a> View<'a, ByName> {
 
 impl<'e> Mut<'e, ByName> {
     /// As an accessor, for good.
-    pub(super) fn into_named<S: NamedKind>(self, name: &str) -> Mut<'e, S, NameMut<'e, S>> {
-        Mut::new(NameMut::new(self.events, name))
+    pub(super) fn into_named<S: NamedKind>(self, name: &str, policy: S::Policy) -> Mut<'e, S, NameMut<'e, S>> {
+        Mut::with_policy(NameMut::new(self.events, name), policy)
     }
 
     /// Removes the values with this name, of whatever type, but for a bounded counter: the rights that others have
@@ -198,7 +201,7 @@ impl Show for StoreBody {
                 ValueKind::Flag => entry::<EnableWins>(store, &mut map, named),
                 ValueKind::Set => entry::<AddWins<Value>>(store, &mut map, named),
                 ValueKind::Map => entry::<TextMap>(store, &mut map, named),
-                ValueKind::Record => entry::<Versioned<Value>>(store, &mut map, named),
+                ValueKind::Record => entry::<Fields>(store, &mut map, named),
                 ValueKind::BoundedCounter => entry::<Escrow>(store, &mut map, named),
             }
         }

@@ -105,6 +105,7 @@ enum Says {
 impl<R: Data + Hash> Kind for Claiming<R> {
     type Key = Hashed<ClaimKey<R>>;
     type Value = Statement;
+    type Policy = ();
     const TAG: u8 = tag::CLAIMS;
     const NAME: &'static str = "Claims";
 

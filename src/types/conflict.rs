@@ -96,7 +96,8 @@ pub struct Settled<K, V> {
 pub(crate) trait Written: Payload {
     type Value: Data;
 
-    fn value(&self) -> &Self::Value;
+    /// `None` if it is no value that is to be compared with others.
+    fn value(&self) -> Option<&Self::Value>;
 
     fn timestamp(&self) -> Option<Timestamp>;
 
@@ -114,7 +115,7 @@ pub(crate) fn versions<'a, T: Written>(
     version: &VersionVector,
 ) -> Vec<Version<&'a T::Value>> {
     let shown = |(dot, event): (Dot, &'a T)| Version {
-        value: Some(event.value()),
+        value: event.value(),
         deleted: false,
         dot,
         timestamp: event.timestamp(),
@@ -146,7 +147,8 @@ pub(crate) fn write_conflicts<'a, S: Kind<Value: Written>>(
     store: impl Events<'a, Kind = S>,
     version: &VersionVector,
 ) -> Vec<Conflict<&'a Shown<S>, &'a ValueOf<S>>> {
-    let mut conflicts: Vec<_> = store.siblings().filter_map(|slot| conflict_at(store, version, slot)).collect();
+    let found = store.siblings().into_iter().filter_map(|slot| conflict_at(store, version, slot));
+    let mut conflicts: Vec<_> = found.collect();
     conflicts.sort_by_key(|conflict| conflict.versions[0].dot);
     conflicts
 }
@@ -205,7 +207,7 @@ where
     Shown<S>: Clone,
 {
     let events = store.read();
-    let slots: Vec<u32> = events.siblings().collect();
+    let slots = events.siblings();
     let choices = choices(events, edit.version(), &slots, resolver)?;
     Ok(settle(store, edit, choices))
 }
@@ -302,8 +304,8 @@ mod tests {
             self.0.slots().map(move |slot| self.count(slot))
         }
 
-        fn siblings(self) -> impl Iterator<Item = u32> {
-            self.0.siblings().map(move |slot| self.count(slot))
+        fn siblings(self) -> Vec<u32> {
+            self.0.siblings().into_iter().map(|slot| self.count(slot)).collect()
         }
 
         fn live_keys(self) -> usize {

@@ -33,6 +33,7 @@ pub enum DisableWins {}
 impl Kind for DisableWins {
     type Key = ();
     type Value = bool;
+    type Policy = ();
     const TAG: u8 = tag::DW_FLAG;
     const NAME: &'static str = "DwFlag";
 }

@@ -35,6 +35,7 @@ pub enum EnableWins {}
 impl Kind for EnableWins {
     type Key = ();
     type Value = ();
+    type Policy = ();
     const TAG: u8 = tag::EW_FLAG;
     const NAME: &'static str = "EwFlag";
 }

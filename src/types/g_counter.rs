@@ -59,6 +59,7 @@ impl core::error::Error for Overflow {}
 impl Kind for Growing {
     type Key = WriterKey;
     type Value = Total;
+    type Policy = ();
     const TAG: u8 = tag::G_COUNTER;
     const NAME: &'static str = "GCounter";
 

@@ -227,6 +227,7 @@ pub struct Dispute<'a, E> {
 impl<E: Effect> Kind for Recording<E> {
     type Key = Hashed<LedgerKey>;
     type Value = LedgerEvent<E>;
+    type Policy = ();
     const TAG: u8 = tag::LEDGER;
     const NAME: &'static str = "Ledger";
 

@@ -45,6 +45,7 @@ pub struct LastWriteWins<K, V>(core::marker::PhantomData<(K, V)>);
 impl<K: Data + Hash, V: Data> Kind for LastWriteWins<K, V> {
     type Key = Hashed<K>;
     type Value = Stamped<V>;
+    type Policy = ();
     const TAG: u8 = tag::LWW_MAP;
     const NAME: &'static str = "LwwMap";
 }
@@ -99,13 +100,13 @@ impl<'e, K: Data + Hash, V: Data, E: EventsMut<'e, Kind = LastWriteWins<K, V>>> 
     /// it again, which supersedes the others. All who call this agree on who does it, so it ends.
     /// Returns the conflicts that this settled.
     pub fn trim_siblings(&mut self, edit: &mut Edit<'e>, limit: usize) -> Vec<Settled<K, V>> {
-        let slots: Vec<u32> = self.events.read().siblings().collect();
+        let slots = self.events.read().siblings();
         conflict::trim(&mut self.events, edit, &slots, limit)
     }
 
     /// Removes all keys. Returns the last of its events.
     pub fn clear(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
-        self.events.remove_unless(edit, |_| false)
+        self.events.clear(edit)
     }
 }
 

@@ -46,6 +46,7 @@ pub struct Latest<T>(core::marker::PhantomData<T>);
 impl<T: Data> Kind for Latest<T> {
     type Key = ();
     type Value = Stamped<T>;
+    type Policy = ();
     const TAG: u8 = tag::LWW_REGISTER;
     const NAME: &'static str = "LwwRegister";
 }
@@ -82,7 +83,7 @@ impl<'e, T: Data, E: EventsMut<'e, Kind = Latest<T>>> Mut<'e, Latest<T>, E> {
     /// it again, which supersedes the others. All who call this agree on who does it, so it ends.
     /// Returns the conflict that this settled.
     pub fn trim_siblings(&mut self, edit: &mut Edit<'e>, limit: usize) -> Option<Settled<(), T>> {
-        let slots: Vec<u32> = self.events.read().siblings().collect();
+        let slots = self.events.read().siblings();
         conflict::trim(&mut self.events, edit, &slots, limit).pop()
     }
 

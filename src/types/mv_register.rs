@@ -50,8 +50,8 @@ payload!(Plain<T>, T: Data);
 impl<T: Data> Written for Plain<T> {
     type Value = T;
 
-    fn value(&self) -> &T {
-        &self.0
+    fn value(&self) -> Option<&T> {
+        Some(&self.0)
     }
 
     fn timestamp(&self) -> Option<Timestamp> {
@@ -66,6 +66,7 @@ impl<T: Data> Written for Plain<T> {
 impl<T: Data> Kind for MultiValue<T> {
     type Key = ();
     type Value = Plain<T>;
+    type Policy = ();
     const TAG: u8 = tag::MV_REGISTER;
     const NAME: &'static str = "MvRegister";
 }

@@ -44,6 +44,7 @@ pub struct AddWins<T>(core::marker::PhantomData<T>);
 impl<T: Data + Hash> Kind for AddWins<T> {
     type Key = Hashed<T>;
     type Value = ();
+    type Policy = ();
     const TAG: u8 = tag::OR_SET;
     const NAME: &'static str = "OrSet";
 }
@@ -67,7 +68,7 @@ impl<'e, T: Data + Hash, E: EventsMut<'e, Kind = AddWins<T>>> Mut<'e, AddWins<T>
 
     /// Removes all elements. Returns the last of its events.
     pub fn clear(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
-        self.retain(edit, |_| false)
+        self.events.clear(edit)
     }
 
     /// Removes the elements that do not pass. Returns the last of its events.

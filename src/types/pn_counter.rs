@@ -107,6 +107,7 @@ fn greatest<'a>(counts: impl Iterator<Item = &'a Count>) -> (Amounts, Amounts) {
 impl Kind for Counting {
     type Key = WriterKey;
     type Value = Count;
+    type Policy = ();
     const TAG: u8 = tag::PN_COUNTER;
     const NAME: &'static str = "PnCounter";
 

@@ -19,8 +19,8 @@ payload!(Stamped<T>, T: Data);
 impl<T: Data> Written for Stamped<T> {
     type Value = T;
 
-    fn value(&self) -> &T {
-        &self.value
+    fn value(&self) -> Option<&T> {
+        Some(&self.value)
     }
 
     fn timestamp(&self) -> Option<Timestamp> {

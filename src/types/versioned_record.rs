@@ -107,6 +107,7 @@ pub struct Versioned<V, P = UpdateWins>(PhantomData<(V, P)>);
 impl<V: Data, P: DeletePolicy> Kind for Versioned<V, P> {
     type Key = Hashed<RecordKey>;
     type Value = FieldEvent<V>;
+    type Policy = P;
     const TAG: u8 = tag::VERSIONED_RECORD;
     const NAME: &'static str = "VersionedRecord";
 

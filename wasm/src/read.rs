@@ -3,10 +3,7 @@
 use alloc::vec::Vec;
 use core::borrow::Borrow;
 
-use dotted::{
-    Ask, ByName, Conflict, ConflictKind, DeletePolicy, DeleteWins, Limits, Named, UpdateWins, Value, ValueKind,
-    Version, VersionVector, View,
-};
+use dotted::{ByName, Conflict, ConflictKind, Limits, Named, StoreKey, Value, ValueKind, Version, VersionVector, View};
 
 use crate::document::Document;
 use crate::failure::Failure;
@@ -33,20 +30,9 @@ pub fn ask(document: &Document, op: u8, mut input: In<'_>) -> Result<f64, Failur
         ask_for::SET_HAS => flag(store.set(name).contains(&input.value()?)),
         ask_for::MAP_SIZE => store.map(name).len() as f64,
         ask_for::MAP_HAS => flag(store.map(name).contains_key(input.text()?)),
-        ask_for::RECORD_SIZE | ask_for::RECORD_HAS => match input.number()? {
-            0 => ask_record::<UpdateWins>(store, name, op, input)?,
-            1 => ask_record::<DeleteWins>(store, name, op, input)?,
-            _ => ask_record::<Ask>(store, name, op, input)?,
-        },
+        ask_for::RECORD_SIZE => store.record_with(name, input.deletes()?).len() as f64,
+        ask_for::RECORD_HAS => flag(store.record_with(name, input.deletes()?).get(input.text()?).is_some()),
         _ => return Err(Failure::ARGUMENT),
-    })
-}
-
-fn ask_record<P: DeletePolicy>(store: View<'_, ByName>, name: &str, op: u8, mut input: In<'_>) -> Result<f64, Failure> {
-    let record = store.record_with::<P>(name);
-    Ok(match op {
-        ask_for::RECORD_SIZE => record.len() as f64,
-        _ => f64::from(u8::from(record.get(input.text()?).is_some())),
     })
 }
 
@@ -105,24 +91,30 @@ fn read_named(store: View<'_, ByName>, op: u8, mut input: In<'_>, out: &mut Out)
     match op {
         read_for::COUNTER => out.raw(&store.counter(name).value().to_le_bytes()),
         read_for::REGISTER => out.option(store.register(name).get(), Out::value),
-        read_for::REGISTER_VERSIONS => versions(&store.register(name).versions(), out),
+        read_for::REGISTER_VERSIONS => versions_of(store, ValueKind::Register, name, None, out)?,
         read_for::MULTI => store.multi_register(name).values().for_each(|value| out.value(value)),
-        read_for::MULTI_VERSIONS => versions(&store.multi_register(name).versions(), out),
+        read_for::MULTI_VERSIONS => versions_of(store, ValueKind::MultiRegister, name, None, out)?,
         read_for::SET => store.set(name).iter().for_each(|value| out.value(value)),
         read_for::MAP_GET => out.option(store.map(name).get(input.text()?), Out::value),
         read_for::MAP => store.map(name).iter().for_each(|(key, value)| {
             out.text(key);
             out.value(value);
         }),
-        read_for::MAP_VERSIONS => versions(&store.map(name).versions(input.text()?), out),
-        read_for::RECORD_GET | read_for::RECORD | read_for::RECORD_MEMBER => match input.number()? {
-            0 => read_record::<UpdateWins>(store, name, op, input, out)?,
-            1 => read_record::<DeleteWins>(store, name, op, input, out)?,
-            _ => read_record::<Ask>(store, name, op, input, out)?,
-        },
+        read_for::MAP_VERSIONS => versions_of(store, ValueKind::Map, name, Some(input.text()?), out)?,
+        read_for::RECORD => store.record_with(name, input.deletes()?).iter().for_each(|(field, value)| {
+            out.text(field);
+            out.value(value);
+        }),
+        read_for::RECORD_GET => {
+            out.option(store.record_with(name, input.deletes()?).get(input.text()?), Out::value);
+        }
+        read_for::RECORD_MEMBER => {
+            let record = store.record_with(name, input.deletes()?);
+            out.option(record.get_member(input.text()?, input.text()?), Out::value);
+        }
         read_for::RECORD_VERSIONS => {
-            input.number()?; // whichever policy
-            versions(&store.record(name).versions(input.text()?), out);
+            input.deletes()?; // whichever policy
+            versions_of(store, ValueKind::Record, name, Some(input.text()?), out)?;
         }
         read_for::BOUNDED => out.raw(&store.bounded_counter(name).value().to_le_bytes()),
         read_for::BOUNDED_RIGHTS_OF => {
@@ -139,22 +131,16 @@ fn read_named(store: View<'_, ByName>, op: u8, mut input: In<'_>, out: &mut Out)
     Ok(())
 }
 
-fn read_record<P: DeletePolicy>(
+fn versions_of(
     store: View<'_, ByName>,
+    kind: ValueKind,
     name: &str,
-    op: u8,
-    mut input: In<'_>,
+    key: Option<&str>,
     out: &mut Out,
 ) -> Result<(), Failure> {
-    let record = store.record_with::<P>(name);
-    match op {
-        read_for::RECORD => record.iter().for_each(|(field, value)| {
-            out.text(field);
-            out.value(value);
-        }),
-        read_for::RECORD_GET => out.option(record.get(input.text()?), Out::value),
-        _ => out.option(record.get_member(input.text()?, input.text()?), Out::value),
-    }
+    let named = Named { name: name.into(), kind };
+    let key = StoreKey::new(named, key.map(Value::from)).ok_or(Failure::ARGUMENT)?;
+    versions(&store.versions(&key), out);
     Ok(())
 }
 

@@ -4,8 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use dotted::{
-    Ask, ByName, Conflict, DeleteWins, Dot, Edit, Mut, Named, RecordKey, Resolver, Settled, Store, StoreKey,
-    UpdateWins, Value, ValueKind, Version,
+    ByName, Conflict, Deletes, Dot, Edit, Mut, Named, Resolver, Settled, Store, StoreKey, Value, ValueKind, Version,
 };
 use uuid::Uuid;
 
@@ -52,7 +51,7 @@ pub fn settle(document: &mut Document, op: u8, mut input: In<'_>) -> Result<Vec<
     let target = match op {
         op::ALL => None,
         op::ONE | op::RESTORE => {
-            Some((Named { name: input.text()?.into(), kind: kind_of(input.number()?)? }, input.number()?))
+            Some((Named { name: input.text()?.into(), kind: kind_of(input.number()?)? }, input.deletes()?))
         }
         _ => return Err(Failure::ARGUMENT),
     };
@@ -70,7 +69,7 @@ pub fn settle(document: &mut Document, op: u8, mut input: In<'_>) -> Result<Vec<
 fn run<'e>(
     mut store: Mut<'e, ByName>,
     edit: &mut Edit<'e>,
-    target: Option<&(Named, u64)>,
+    target: Option<&(Named, Deletes)>,
     how: Option<&How>,
     out: &mut Out,
 ) -> Result<Option<Dot>, Failure> {
@@ -81,45 +80,34 @@ fn run<'e>(
         How::Priority(writers) => Resolver::Priority(writers),
         How::Answers(_) => Resolver::Custom(&answer),
     });
-    let Some((named, policy)) = target else {
-        let resolver = resolver.ok_or(Failure::ARGUMENT)?;
-        return Ok(put(out, store.resolve_all(edit, resolver)?, |key| (key.named(), key.key())));
-    };
-    let name = &*named.name;
-    let nothing = |(): &()| (named.clone(), None);
-    let text = |key: &Arc<str>| (named.clone(), Some(Value::Text(key.clone())));
-    let field = |key: &RecordKey| (named.clone(), Some(key.field().map_or(Value::Null, Value::from)));
-    Ok(match (named.kind, resolver) {
-        (ValueKind::Register, Some(by)) => put(out, store.register(name).resolve_by(edit, by)?, nothing),
-        (ValueKind::MultiRegister, Some(by)) => put(out, store.multi_register(name).resolve_by(edit, by)?, nothing),
-        (ValueKind::Map, Some(by)) => put(out, store.map(name).resolve_all(edit, by)?, text),
-        (ValueKind::Record, Some(by)) => {
-            let settled = match policy {
-                0 => store.record_with::<UpdateWins>(name).resolve_all(edit, by)?,
-                1 => store.record_with::<DeleteWins>(name).resolve_all(edit, by)?,
-                _ => store.record_with::<Ask>(name).resolve_all(edit, by)?,
-            };
-            put(out, settled, field)
-        }
+    let Some(by) = resolver else {
+        let (named, _) = target.filter(|(named, _)| named.kind == ValueKind::Record).ok_or(Failure::ARGUMENT)?;
         // What this writes is the same under all policies.
-        (ValueKind::Record, None) => put(out, store.record(name).restore(edit), field),
-        _ => return Err(Failure::ARGUMENT),
-    })
+        let settled = store.record(&named.name).restore(edit);
+        return Ok(settled.iter().fold(None, |_, Settled { conflict, by }| {
+            put(named, Some(conflict.key.field().map_or(Value::Null, Value::from)), conflict, by, out)
+        }));
+    };
+    let settled = match target {
+        None => store.resolve_all(edit, by)?,
+        Some((named, deletes)) => store.resolve_all_of(edit, named, *deletes, by)?,
+    };
+    Ok(settled
+        .iter()
+        .fold(None, |_, Settled { conflict, by }| put(&conflict.key.named(), conflict.key.key(), conflict, by, out)))
 }
 
+/// Returns the event.
 fn put<K>(
+    named: &Named,
+    key: Option<Value>,
+    was: &Conflict<K, Value>,
+    by: &Version<Value>,
     out: &mut Out,
-    settled: impl IntoIterator<Item = Settled<K, Value>>,
-    key: impl Fn(&K) -> (Named, Option<Value>),
 ) -> Option<Dot> {
-    let mut last = None;
-    for Settled { conflict: Conflict { key: of, kind, versions }, by } in settled {
-        let (named, key) = key(&of);
-        conflict(&named, key, kind, &versions, out);
-        put_version(&by, out);
-        last = Some(by.dot);
-    }
-    last
+    conflict(named, key, was.kind, &was.versions, out);
+    put_version(by, out);
+    Some(by.dot)
 }
 
 /// The key of a conflict, as long as it is the one that was listed.

@@ -7,7 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use dotted::replication::PeerId;
-use dotted::{Dot, ReplicaId, Value};
+use dotted::{Deletes, Dot, ReplicaId, Value};
 use uuid::Uuid;
 
 use crate::failure::Failure;
@@ -62,6 +62,15 @@ impl<'a> In<'a> {
             }
             _ => self.take(),
         }
+    }
+
+    /// A policy for deletions.
+    pub fn deletes(&mut self) -> Result<Deletes, Failure> {
+        Ok(match self.number()? {
+            0 => Deletes::UpdateWins,
+            1 => Deletes::DeleteWins,
+            _ => Deletes::Ask,
+        })
     }
 
     /// A UUID as text.

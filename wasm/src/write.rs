@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use dotted::{Ask, ByName, DeletePolicy, DeleteWins, Dot, Edit, Mut, ReplicaId, StoreKey, UpdateWins, Value};
+use dotted::{ByName, Deletes, Dot, Edit, Mut, ReplicaId, StoreKey, Value};
 
 use crate::document::Document;
 use crate::failure::Failure;
@@ -53,9 +53,9 @@ enum Arguments<'a> {
 /// Writes to the value whose name comes first. Returns how many parts had an effect.
 pub fn write(document: &mut Document, op: u8, mut input: In<'_>) -> Result<u32, Failure> {
     let name = input.text()?;
-    let policy = match op {
-        op::RECORD_SET | op::RECORD_DELETE | op::RECORD_MEMBERS | op::RESOLVE => input.number()?,
-        _ => 0,
+    let deletes = match op {
+        op::RECORD_SET | op::RECORD_DELETE | op::RECORD_MEMBERS | op::RESOLVE => input.deletes()?,
+        _ => Deletes::default(),
     };
     let arguments = match op {
         op::COUNTER_INCREMENT | op::COUNTER_DECREMENT | op::BOUNDED_INCREMENT | op::BOUNDED_DECREMENT => {
@@ -75,7 +75,7 @@ pub fn write(document: &mut Document, op: u8, mut input: In<'_>) -> Result<u32, 
     let mut arguments = Some(arguments);
     let written = document.holder.update(|live, writer| {
         let arguments = arguments.take().unwrap_or(Arguments::None);
-        live.edit(writer, |store, edit| run(store, edit, op, policy, name, arguments))
+        live.edit(writer, |store, edit| run(store, edit, op, deletes, name, arguments))
     })?;
     if written.last.is_some() {
         document.last = written.last;
@@ -92,7 +92,7 @@ fn run<'e>(
     mut store: Mut<'e, ByName>,
     edit: &mut Edit<'e>,
     op: u8,
-    policy: u64,
+    deletes: Deletes,
     name: &str,
     arguments: Arguments<'_>,
 ) -> Result<Written, Failure> {
@@ -131,18 +131,21 @@ fn run<'e>(
             Written::all(keys, |key| map.remove(edit, key))
         }
         (op::MAP_CLEAR, None) => Written::one(store.map(name).clear(edit)),
-        (op::RECORD_SET, arguments @ Entries(_))
-        | (op::RECORD_DELETE, arguments @ Keys(_))
-        | (op::RECORD_MEMBERS, arguments @ Members(..)) => match policy {
-            0 => run_record::<UpdateWins>(&mut store, edit, name, arguments)?,
-            1 => run_record::<DeleteWins>(&mut store, edit, name, arguments)?,
-            _ => run_record::<Ask>(&mut store, edit, name, arguments)?,
-        },
-        (op::RESOLVE, Resolve(key, value)) => match (settle::field(&key), policy) {
-            (Some(field), 1) => Written::one(Some(store.record_with::<DeleteWins>(name).set(edit, &field, value))),
-            (Some(field), 2) => Written::one(Some(store.record_with::<Ask>(name).set(edit, &field, value))),
-            _ => Written::one(Some(store.resolve(edit, &key, value)?)),
-        },
+        (op::RECORD_SET, Entries(entries)) => {
+            let mut record = store.record_with(name, deletes);
+            Written::all(entries, |(field, value)| Some(record.set(edit, field, value)))
+        }
+        (op::RECORD_DELETE, Keys(keys)) => {
+            let mut record = store.record_with(name, deletes);
+            Written::all(keys, |field| record.remove(edit, field))
+        }
+        (op::RECORD_MEMBERS, Members(field, members)) => {
+            Written::one(Some(store.record_with(name, deletes).set_members(edit, field, members)?))
+        }
+        (op::RESOLVE, Resolve(key, value)) => Written::one(Some(match settle::field(&key) {
+            Some(field) => store.record_with(name, deletes).set(edit, &field, value),
+            _ => store.resolve(edit, &key, value)?,
+        })),
         (op::BOUNDED_INCREMENT, Amount(by)) => Written::one(Some(store.bounded_counter(name).increment(edit, by)?)),
         (op::BOUNDED_DECREMENT, Amount(by)) => Written::one(Some(store.bounded_counter(name).try_decrement(edit, by)?)),
         (op::BOUNDED_TRANSFER, Transfer(to, amount)) => {
@@ -154,21 +157,6 @@ fn run<'e>(
         (op::RECORD_ERASE, None) => Written::one(store.record(name).erase(edit)),
         (op::RECORD_PURGE, None) => Written::one(store.record(name).purge(edit)),
         (op::REMOVE, None) => Written::one(store.remove(edit, name)),
-        _ => return Err(Failure::ARGUMENT),
-    })
-}
-
-fn run_record<'e, P: DeletePolicy>(
-    store: &mut Mut<'e, ByName>,
-    edit: &mut Edit<'e>,
-    name: &str,
-    arguments: Arguments<'_>,
-) -> Result<Written, Failure> {
-    let mut record = store.record_with::<P>(name);
-    Ok(match arguments {
-        Arguments::Entries(entries) => Written::all(entries, |(field, value)| Some(record.set(edit, field, value))),
-        Arguments::Keys(keys) => Written::all(keys, |field| record.remove(edit, field)),
-        Arguments::Members(field, members) => Written::one(Some(record.set_members(edit, field, members)?)),
         _ => return Err(Failure::ARGUMENT),
     })
 }

@@ -163,7 +163,7 @@ export class Replica {
     const { me, storeId, topology = { type: "full-mesh" }, durable = false } = options;
     const seed = options.seed ?? Math.floor(Math.random() * 2 ** 53);
     const written = id(id(args(), me), storeId).number(whole(seed)).number(durable ? 1 : 0);
-    store.start(putTopology(written, topology).value({ ...options.timing }).value({ ...options.bounds }));
+    store.start(putSettings(putTopology(written, topology), { ...options.timing, ...options.bounds }));
     this.store = store;
     this.me = me;
   }
@@ -292,6 +292,45 @@ function whole(number: number): number {
     throw new CrdtError("invalid-argument", "a whole number from 0 on is expected");
   }
   return number;
+}
+
+/** In the order in which the other side reads them. */
+const settings: readonly (keyof Timing | keyof Bounds)[] = [
+  "debounce",
+  "gossip",
+  "retry",
+  "retryMax",
+  "heartbeat",
+  "backOff",
+  "staging",
+  "watch",
+  "auditEvery",
+  "messageBytes",
+  "deltaBytes",
+  "deltaEvents",
+  "deltaWriters",
+  "members",
+  "events",
+  "tickets",
+  "watches",
+  "stagings",
+  "pinnedBytes",
+  "attempts",
+  "badBurst",
+  "badPerSecond",
+  "workBurst",
+  "workPerSecond",
+];
+
+function putSettings(written: Out, given: Timing & Bounds): Out {
+  const unknown = Object.keys(given).find((name) => !settings.some((setting) => setting === name));
+  if (unknown !== undefined) throw new CrdtError("invalid-argument", `a timing or a bound is not known: ${unknown}`);
+  for (const name of settings) {
+    const value = given[name];
+    if (value === undefined) written.number(0);
+    else written.number(1).number(whole(value));
+  }
+  return written;
 }
 
 function putTopology(out: Out, topology: Topology): Out {

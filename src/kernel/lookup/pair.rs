@@ -63,7 +63,7 @@ impl Lookup<WriterPair> for HashLookup {
     }
 
     #[inline]
-    fn insert(&mut self, vacant: Vacant, slot: u32, keys: &impl Keys<WriterPair>) {
+    fn insert(&mut self, vacant: Vacant, slot: u32, keys: &dyn Keys<WriterPair>) {
         let Self { table, hasher } = self;
         table.insert(vacant.0, slot, |slot| keys.key(slot).map_or(0, |key| hasher.hash_one(key)));
     }

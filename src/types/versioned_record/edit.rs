@@ -24,7 +24,7 @@ impl<'e, V: Data, P: DeletePolicy, E: EventsMut<'e, Kind = Versioned<V, P>>> Mut
         &'v self,
         edit: &'v Edit<'_>,
     ) -> View<'v, Versioned<V, P>, impl Events<'v, Kind = Versioned<V, P>>> {
-        View::new(self.events.read(), edit.version())
+        View::with_policy(self.events.read(), edit.version(), self.policy)
     }
 
     /// Sets a field, superseding all of its versions.
@@ -45,11 +45,11 @@ impl<'e, V: Data, P: DeletePolicy, E: EventsMut<'e, Kind = Versioned<V, P>>> Mut
     /// show.
     fn keep_record(&mut self, edit: &mut Edit<'e>, marks: &Marks, created: bool, except: Option<&str>) {
         let in_question = marks.record.is_some() || !marks.overruled.is_empty();
-        match P::POLICY {
+        match self.policy.deletes() {
             Deletes::DeleteWins => self.bury(edit, marks, except),
             Deletes::UpdateWins | Deletes::Ask => self.bring_back(edit, marks, except),
         }
-        if created || (in_question && P::POLICY != Deletes::DeleteWins) || marks.record.is_some() {
+        if created || (in_question && self.policy.deletes() != Deletes::DeleteWins) || marks.record.is_some() {
             self.write_header(edit);
         }
     }
@@ -130,7 +130,7 @@ impl<'e, V: Data, P: DeletePolicy, E: EventsMut<'e, Kind = Versioned<V, P>>> Mut
         let view = self.view(edit);
         let marks = view.marks();
         let kept = last(&view.candidates(view.slot_of(field)?, &marks))?.value?.clone();
-        if P::POLICY != Deletes::DeleteWins {
+        if self.policy.deletes() != Deletes::DeleteWins {
             self.keep_record(edit, &marks, false, Some(field));
         }
         let deletion = edit.next_dot();
@@ -164,7 +164,7 @@ impl<'e, V: Data, P: DeletePolicy, E: EventsMut<'e, Kind = Versioned<V, P>>> Mut
     pub fn restore(&mut self, edit: &mut Edit<'e>) -> Vec<Settled<RecordKey, V>> {
         let view = self.view(edit);
         let marks = view.marks();
-        let found = view.events.siblings().filter_map(|slot| {
+        let found = view.events.siblings().into_iter().filter_map(|slot| {
             let conflict = view.conflict_at(slot).filter(|conflict| conflict.kind == ConflictKind::UpdateDelete)?;
             let state = match conflict.key {
                 RecordKey::Record => FieldState::Header,
@@ -186,7 +186,7 @@ impl<'e, V: Data, P: DeletePolicy, E: EventsMut<'e, Kind = Versioned<V, P>>> Mut
         edit: &mut Edit<'e>,
         resolver: Resolver<'_, V>,
     ) -> Result<Vec<Settled<RecordKey, V>>, ResolveError> {
-        let slots: Vec<u32> = self.events.read().siblings().collect();
+        let slots = self.events.read().siblings();
         let choices = self.choices(edit, &slots, resolver)?;
         Ok(self.settle(edit, choices))
     }
@@ -208,7 +208,7 @@ impl<'e, V: Data, P: DeletePolicy, E: EventsMut<'e, Kind = Versioned<V, P>>> Mut
             // A deletion that is written again keeps its name.
             let deletion = view.deletion_at(slot).or(marks.record);
             let state = match (conflict.key, view.standing(slot, &marks), deletion) {
-                (RecordKey::Record, _, deletion) => match (P::POLICY, deletion) {
+                (RecordKey::Record, _, deletion) => match (self.policy.deletes(), deletion) {
                     (Deletes::UpdateWins, _) => FieldState::Header,
                     (Deletes::DeleteWins, Some(deletion)) => FieldState::Gone { deletion },
                     _ => continue,
@@ -264,7 +264,7 @@ impl<'e, V: Data, P: DeletePolicy, E: EventsMut<'e, Kind = Versioned<V, P>>> Mut
     /// again, which supersedes the others. All who call this agree on who does it, so it ends. Returns the conflicts
     /// that this settled. Conflicts with deletions are left as they are.
     pub fn trim_siblings(&mut self, edit: &mut Edit<'e>, limit: usize) -> Vec<Settled<RecordKey, V>> {
-        let slots: Vec<u32> = self.events.read().siblings().collect();
+        let slots = self.events.read().siblings();
         self.trim(edit, &slots, limit)
     }
 

@@ -40,7 +40,7 @@ impl<'a, V: Data, P: DeletePolicy, E: Events<'a, Kind = Versioned<V, P>>> View<'
         let mut overruled = Vec::new();
         let any_live =
             mutants::on(Mutant::OverruleAnyDeletion) && events.slots().any(|slot| has_live(&events.events_at(slot)));
-        let slots: Vec<u32> = if any_live { events.slots().collect() } else { events.siblings().collect() };
+        let slots: Vec<u32> = if any_live { events.slots().collect() } else { events.siblings() };
         for slot in slots {
             let events = events.events_at(slot);
             if has_live(&events) || any_live {
@@ -49,7 +49,7 @@ impl<'a, V: Data, P: DeletePolicy, E: Events<'a, Kind = Versioned<V, P>>> View<'
         }
         overruled.sort_unstable();
         overruled.dedup();
-        let by_field = P::POLICY == Deletes::UpdateWins || mutants::on(Mutant::HeaderMarkHidesNothing);
+        let by_field = self.policy.deletes() == Deletes::UpdateWins || mutants::on(Mutant::HeaderMarkHidesNothing);
         let header = if by_field { None } else { events.find(&Hashed(RecordKey::Record)) };
         let record = header.and_then(|slot| self.deletion_at(slot));
         Marks { overruled, record }
@@ -82,11 +82,16 @@ impl<'a, V: Data, P: DeletePolicy, E: Events<'a, Kind = Versioned<V, P>>> View<'
             return Standing::Nothing;
         }
         let in_question = || marks.record.is_some() || self.deletion_at(slot).is_some();
-        match P::POLICY {
+        match self.policy.deletes() {
             Deletes::DeleteWins if in_question() => Standing::Nothing,
             Deletes::Ask if in_question() => Standing::Undecided(versions(&self.events.events_at(slot), self.version)),
             _ => Standing::There(candidates),
         }
+    }
+
+    /// All versions of the key at a slot.
+    pub(crate) fn versions_at(self, slot: u32) -> Vec<Version<&'a V>> {
+        versions(&self.events.events_at(slot), self.version)
     }
 
     pub(super) fn slot_of(self, field: &str) -> Option<u32> {
@@ -223,7 +228,7 @@ reads! { impl[V: Data, P: DeletePolicy] Versioned<V, P> {
     /// events).
     #[must_use]
     fn conflicts(view) -> Vec<Conflict<&'a RecordKey, &'a V>> {
-        let conflicts = view.events.siblings().filter_map(|slot| view.conflict_at(slot));
+        let conflicts = view.events.siblings().into_iter().filter_map(|slot| view.conflict_at(slot));
         let mut conflicts: Vec<_> = conflicts.collect();
         conflicts.sort_by_key(|conflict| conflict.versions[0].dot);
         conflicts
