@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the package and tests it: sizes, types, and everything in Node. `DOTTED_WASM_HISTORIES` says how many recorded
-# histories are played in both worlds (10,000).
+# Builds the package and tests it: sizes, types, everything in Node, and in Chromium the bindings, the entries and the
+# demo. `DOTTED_WASM_HISTORIES` says how many recorded histories are played in both worlds (10,000).
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -20,6 +20,9 @@ done
 
 printf '\n== wasm: tests\n'
 node --test tests/*.test.mjs
+
+printf '\n== wasm: the bindings in Chromium\n'
+bash tests/bindings/run.sh
 
 printf '\n== wasm: adapters, and the demo in Chromium\n'
 bash tests/browser/run.sh

@@ -6,12 +6,7 @@ cd "$(dirname "$0")/../.."
 
 [ -f dist/sync.js ] || bash build.sh
 [ -d node_modules/playwright-core ] || npm ci --no-audit --no-fund --loglevel=error
-
-export CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
-if [ -z "$CHROMIUM" ] && [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
-  apt-get update -qq && apt-get install -y -qq chromium || true
-  CHROMIUM=$(command -v chromium || true)
-fi
+. tests/browser/chromium.sh
 
 node --test tests/adapters/*.test.mjs
 if [ -z "$CHROMIUM" ]; then
