@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -49,4 +50,17 @@ export { startPages, startRelay };
 /** Waits until something in the page is so. */
 export function until(page, holds, argument) {
   return page.waitForFunction(holds, argument, { polling: 50 });
+}
+
+/** Opens a page of `app`, and presses its button (or its two buttons, where it has two lists). */
+export async function addsAndShows(browser, url, lists = 1) {
+  const page = await browser.open(url);
+  for (let list = 0; list < lists; list++) {
+    await page.getByRole("button", { name: "Add" }).nth(list).click();
+    await page.getByRole("button", { name: "Add" }).nth(list).click();
+    const items = page.locator("ul").nth(list).locator("li");
+    await items.nth(1).waitFor();
+    assert.deepEqual(await items.allTextContents(), ["item 1", "item 2"]);
+  }
+  await page.close();
 }
