@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 
 const TYPES = {
@@ -12,11 +13,13 @@ const TYPES = {
 
 /**
  * Serves folders below paths: `{ "/": folder, "/dotted/": folder }`, the longest path first. Texts in place of folders
- * are pages. `types` are in place of those that the ends of names stand for; `headers` come with everything.
+ * are pages. `types` are in place of those that the ends of names stand for; `headers` come with everything, `delay`
+ * milliseconds late.
  */
-export async function serveFiles(folders, { pages = {}, types = {}, headers = {} } = {}) {
+export async function serveFiles(folders, { pages = {}, types = {}, headers = {}, delay = 0 } = {}) {
   const paths = Object.keys(folders).sort((one, other) => other.length - one.length);
   const packed = new Map();
+  const requests = [];
 
   async function find(path) {
     if (pages[path] !== undefined) return { end: ".html", body: gzipSync(pages[path]) };
@@ -29,7 +32,9 @@ export async function serveFiles(folders, { pages = {}, types = {}, headers = {}
 
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url, "http://files");
+    requests.push(pathname);
     const found = await find(pathname.endsWith("/") ? `${pathname}index.html` : pathname).catch(() => undefined);
+    if (delay > 0) await setTimeout(delay);
     if (found === undefined) return response.writeHead(404).end();
     const type = types[found.end] ?? TYPES[found.end] ?? "application/octet-stream";
     response.writeHead(200, { "content-type": type, "content-encoding": "gzip", "content-length": found.body.length, ...headers });
@@ -37,6 +42,8 @@ export async function serveFiles(folders, { pages = {}, types = {}, headers = {}
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
   return {
+    /** The paths that were asked for, in their order. */
+    requests,
     url: `http://127.0.0.1:${server.address().port}`,
     close: () => {
       server.closeAllConnections();

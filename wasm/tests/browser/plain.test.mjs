@@ -16,6 +16,11 @@ const shows = (entry) =>
 const pages = {
   "/web.html": page(shows("./dotted/web.js")),
   "/plain-inline.html": page(shows("./dotted/inline.js")),
+  "/hinted.html": page(
+    shows("./dotted/web.js"),
+    '<link rel="modulepreload" href="dotted/core.js">' +
+      '<link rel="preload" href="dotted/dotted.wasm" as="fetch" type="application/wasm" crossorigin>',
+  ),
   // The application itself, its names resolved by the browser.
   "/mapped.html": page(
     'import { OrSet } from "dotted-crdt"; import * as inline from "dotted-crdt/inline"; import "./web.js"; import "./inline.js";' +
@@ -35,7 +40,7 @@ after(() => browser?.close());
 async function serving(options, use) {
   const server = await serveFiles(folders, { pages, ...options });
   try {
-    await use(server.url);
+    await use(server.url, server.requests);
   } finally {
     await server.close();
   }
@@ -52,6 +57,18 @@ test("an import map gives the entries their names, and both have the same classe
 
 test("a server that does not know what WebAssembly is serves it all the same", () =>
   serving({ types: { ".wasm": "application/octet-stream" } }, (url) => addsAndShows(browser, `${url}/web.html`)));
+
+test("with the hints of the README everything is asked for at once, and once", () =>
+  // The answers are late, so that whatever waits for one is asked for after everything that does not.
+  serving({ delay: 200 }, async (url, requests) => {
+    await addsAndShows(browser, `${url}/hinted.html`);
+    const [core, wasm, web] = ["core.js", "dotted.wasm", "web.js"].map((file) => `/dotted/${file}`);
+    assert.deepEqual([...requests].sort(), [core, wasm, web, "/hinted.html", "/show.js"]);
+    assert.ok(requests.indexOf(wasm) < requests.indexOf(web), requests.join());
+    // And without them one after the other.
+    await addsAndShows(browser, `${url}/web.html`);
+    assert.deepEqual(requests.slice(-2), [core, wasm]);
+  }));
 
 test("a policy for content allows it with wasm-unsafe-eval", () => {
   const headers = { "content-security-policy": "default-src 'self'; img-src data:; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'" };

@@ -33,13 +33,23 @@ const options = (port) => ({
   build: { rolldownOptions: { input: PAGES.map((page) => join(app.folder, page)) } },
 });
 
+/** Both pages work. The hint in the first one names the file that the package asks for: it is asked for once. */
+async function bothWork(port) {
+  const files = [];
+  const note = (request) => request.url().includes(".wasm") && files.push(request.url());
+  browser.context.on("request", note);
+  for (const page of PAGES) await addsAndShows(browser, `http://127.0.0.1:${port}/${page}`);
+  browser.context.off("request", note);
+  assert.equal(files.length, 1, files.join());
+}
+
 test("what Vite builds adds to a set and shows it", async () => {
   await build(options(0));
   const assets = readdirSync(join(app.folder, "dist/assets"));
   assert.equal(assets.filter((name) => name.endsWith(".wasm")).length, 1, assets.join());
   const server = await preview(options(0));
   try {
-    for (const page of PAGES) await addsAndShows(browser, `http://127.0.0.1:${server.httpServer.address().port}/${page}`);
+    await bothWork(server.httpServer.address().port);
   } finally {
     await server.close();
   }
@@ -49,7 +59,7 @@ test("what Vite serves while it is developed adds to a set and shows it", async 
   const server = await createServer(options(0));
   await server.listen();
   try {
-    for (const page of PAGES) await addsAndShows(browser, `http://127.0.0.1:${server.httpServer.address().port}/${page}`);
+    await bothWork(server.httpServer.address().port);
   } finally {
     await server.close();
   }
