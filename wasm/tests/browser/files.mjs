@@ -14,9 +14,9 @@ const TYPES = {
 /**
  * Serves folders below paths: `{ "/": folder, "/dotted/": folder }`, the longest path first. Texts in place of folders
  * are pages. `types` are in place of those that the ends of names stand for; `headers` come with everything, `delay`
- * milliseconds late.
+ * milliseconds late. `rewrite` says which path is meant by one.
  */
-export async function serveFiles(folders, { pages = {}, types = {}, headers = {}, delay = 0 } = {}) {
+export async function serveFiles(folders, { pages = {}, types = {}, headers = {}, delay = 0, rewrite = (path) => path } = {}) {
   const paths = Object.keys(folders).sort((one, other) => other.length - one.length);
   const packed = new Map();
   const requests = [];
@@ -31,7 +31,7 @@ export async function serveFiles(folders, { pages = {}, types = {}, headers = {}
   }
 
   const server = createServer(async (request, response) => {
-    const { pathname } = new URL(request.url, "http://files");
+    const pathname = rewrite(new URL(request.url, "http://files").pathname);
     requests.push(pathname);
     const found = await find(pathname.endsWith("/") ? `${pathname}index.html` : pathname).catch(() => undefined);
     if (delay > 0) await setTimeout(delay);
