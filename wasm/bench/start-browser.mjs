@@ -11,6 +11,7 @@ import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
 
 import { serveFiles } from "../tests/browser/files.mjs";
+import { FLAGS } from "../tests/browser/flags.mjs";
 
 const options = { loads: { type: "string", default: "20" }, delay: { type: "string", default: "0" } };
 const { values } = parseArgs({ options });
@@ -65,13 +66,7 @@ let paths = 0;
 const fresh = () => `${server.url}/fresh-${paths++}`;
 const same = () => server.url;
 
-const launch = {
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-  ],
-};
+const launch = { executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS };
 
 /** A page at rest begins to load the package: what the package takes, without the page. */
 function imported(page, _, { entry, hints }) {

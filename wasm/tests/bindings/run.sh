@@ -18,9 +18,9 @@ fi
 # What the driver is told: which browser, its flags, and a profile that nobody has used.
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-node - "$scratch/profile" "${CHROMIUM_FLAGS[@]}" > "$scratch/webdriver.json" <<'JS'
-const [profile, ...flags] = process.argv.slice(2);
-const args = [...flags, `--user-data-dir=${profile}`];
+node --input-type=module - "$scratch/profile" > "$scratch/webdriver.json" <<'JS'
+import { FLAGS } from "./tests/browser/flags.mjs";
+const args = [...FLAGS, `--user-data-dir=${process.argv[2]}`];
 console.log(JSON.stringify({ "goog:chromeOptions": { binary: process.env.CHROMIUM, args } }));
 JS
 

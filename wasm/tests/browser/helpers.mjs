@@ -7,12 +7,7 @@ import { chromium } from "playwright-core";
 
 import { startPages } from "../../demo/serve.mjs";
 import { startRelay } from "../../relay/relay.mjs";
-
-// Nothing but the pages is asked for, and nothing is left behind.
-const FLAGS = [
-  "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-  "--disable-background-networking", "--disable-component-update", "--disable-sync",
-];
+import { FLAGS } from "./flags.mjs";
 
 /** A browser with an empty profile. `open` makes pages; what goes wrong in them fails `finish`. */
 export async function browse(options = {}) {
