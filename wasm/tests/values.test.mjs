@@ -154,6 +154,36 @@ test("every sort of data is kept exactly", () => {
   assert.equal({}.x, undefined);
 });
 
+test("many come back as they were, whatever stands between them", () => {
+  // Answers are decoded in windows: each sort of text, number and length is to stand at their ends, too.
+  const kinds = [
+    (at) => `key-${at}`,
+    (at) => `${at} ü`,
+    (at) => "x".repeat(at % 300) + at,
+    (at) => at * 65,
+    (at) => `🦀${"日本".repeat(at % 40)}${at}`,
+    (at) => new Uint8Array([0xc3, at, at >> 8]),
+    (at) => `${"\u00ff".repeat(at % 3)}${at}é`,
+    (at) => [`list ${at}`, ~at, { [`ä${at}`]: `\0${at}` }],
+    (at) => "y".repeat(4080 + at) + at,
+    (at) => "z".repeat(at === 0 ? 20_000 : at) + at,
+  ];
+  for (let first = 0; first < kinds.length; first++) {
+    for (let second = 0; second < kinds.length; second++) {
+      const values = [];
+      for (let at = 0; at < 150; at++) values.push(kinds[first](at), kinds[at % 7 === 0 ? second : first](at + 1000));
+      const set = new OrSet().addAll(values);
+      assert.deepEqual(new Set(set.toArray().map((value) => JSON.stringify(value))), new Set(values.map((value) => JSON.stringify(value))));
+      const entries = values.map((value, at) => [typeof value === "string" ? value : `at ${at}`, value]);
+      const map = new LwwMap().setAll(entries);
+      assert.deepEqual(map.toObject(), Object.fromEntries(entries));
+      assert.deepEqual([...map.keys()].sort(), Object.keys(Object.fromEntries(entries)).sort());
+      set.free();
+      map.free();
+    }
+  }
+});
+
 test("a bigint that is safe and minus zero are what they equal", () => {
   const set = new OrSet();
   set.add(5n).add(-0);

@@ -31,7 +31,8 @@ abstract class Keyed<T extends Data> extends Conflicting<T, { readonly [key: str
     const isIterable = Symbol.iterator in entries;
     const list = isIterable ? [...(entries as Iterable<readonly [string, T]>)] : Object.entries(entries);
     const written = this.args();
-    for (const [key, value] of list) written.text(key).value(value);
+    // By index, as `Map` does.
+    for (const entry of list) written.text(entry[0]).value(entry[1]);
     this.write(this.questions.set, written);
     return this;
   }
@@ -94,7 +95,8 @@ abstract class Keyed<T extends Data> extends Conflicting<T, { readonly [key: str
   /** All of it as a plain object. */
   toObject(): Record<string, T> {
     const object: Record<string, T> = {};
-    for (const [key, value] of this.entries()) define(object, key, value);
+    const input = this.read(this.questions.all);
+    while (!input.isAtEnd) define(object, input.text(), input.value() as T);
     return object;
   }
 
