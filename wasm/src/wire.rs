@@ -27,40 +27,50 @@ impl<'a> In<'a> {
         self.rest.is_empty()
     }
 
-    fn take<T: serde::Deserialize<'a>>(&mut self) -> Result<T, Failure> {
-        let (value, rest) = postcard::take_from_bytes(self.rest).map_err(|_| Failure::ARGUMENT)?;
-        self.rest = rest;
-        Ok(value)
-    }
-
     pub fn number(&mut self) -> Result<u64, Failure> {
-        self.take()
+        let mut number = 0;
+        for (at, &byte) in self.rest.iter().enumerate() {
+            // The tenth byte has the last bit.
+            if at > 9 || (at == 9 && byte > 1) {
+                break;
+            }
+            number |= u64::from(byte & 0x7f) << (7 * at);
+            if byte < 0x80 {
+                self.rest = &self.rest[at + 1..];
+                return Ok(number);
+            }
+        }
+        Err(Failure::ARGUMENT)
     }
 
     pub fn text(&mut self) -> Result<&'a str, Failure> {
-        self.take()
+        core::str::from_utf8(self.bytes()?).map_err(|_| Failure::ARGUMENT)
     }
 
     pub fn bytes(&mut self) -> Result<&'a [u8], Failure> {
-        self.take()
+        let length = usize::try_from(self.number()?).map_err(|_| Failure::ARGUMENT)?;
+        let (bytes, rest) = self.rest.split_at_checked(length).ok_or(Failure::ARGUMENT)?;
+        self.rest = rest;
+        Ok(bytes)
     }
 
     pub fn value(&mut self) -> Result<Value, Failure> {
         // What sets and maps are full of is read here; all the rest as the binary format does.
         match self.rest {
-            [2, small @ 0..0x80, rest @ ..] => {
-                self.rest = rest;
-                Ok(Value::Integer(i64::from(small >> 1) ^ -i64::from(small & 1)))
-            }
             [2, rest @ ..] => {
                 self.rest = rest;
-                self.take().map(Value::Integer)
+                let number = self.number()?;
+                Ok(Value::Integer((number >> 1) as i64 ^ -((number & 1) as i64)))
             }
             [4, rest @ ..] => {
                 self.rest = rest;
                 self.text().map(Value::from)
             }
-            _ => self.take(),
+            _ => {
+                let (value, rest) = postcard::take_from_bytes(self.rest).map_err(|_| Failure::ARGUMENT)?;
+                self.rest = rest;
+                Ok(value)
+            }
         }
     }
 

@@ -1,7 +1,9 @@
 // Bad input: an error with a code, nothing lost, and everything goes on.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
+import * as glue from "../dist/glue/dotted.js";
 import { CrdtError, GCounter, LwwMap, OrSet, Replica, Store } from "../dist/node.js";
 
 const failsWith = (code) => (error) => {
@@ -111,6 +113,46 @@ test("no bytes are taken in but those that somebody wrote", () => {
   assert.throws(() => store.apply([1, 2]), failsWith("invalid-argument"));
   assert.equal(store.apply(state).changed, true);
   source.free();
+});
+
+test("arguments that nobody writes are refused, and nothing is written", () => {
+  // The layer below the classes, where arguments are bytes.
+  glue.initSync({ module: readFileSync(new URL("../dist/dotted.wasm", import.meta.url)) });
+  const document = new glue.Document(new Uint8Array(16).fill(5));
+  const [setAdd, mapSet, state] = [10, 13, 17];
+  document.write(0, setAdd, Uint8Array.of(0, 2, 4, 4, 1, 97));
+  const refused = (op, ...bytes) => {
+    const before = document.read(state, new Uint8Array());
+    assert.throws(() => document.write(0, op, Uint8Array.from(bytes)), (error) => typeof error === "string" && error.startsWith("invalid-argument"));
+    assert.deepEqual(document.read(state, new Uint8Array()), before);
+  };
+  const most = Array(9).fill(0xff);
+  refused(setAdd); // no name
+  refused(setAdd, 0, 2); // no integer
+  refused(setAdd, 0, 2, 2, 2, 0x80); // a number that does not end
+  refused(setAdd, 0, 2, ...most, 2); // 65 bits
+  refused(setAdd, 0, 2, ...most, 0x81, 0); // eleven bytes
+  refused(setAdd, 0, 4, 2, 97); // a text that is too short
+  refused(setAdd, 0, 4, ...most, 1); // a text of 2^64 - 1 bytes
+  refused(setAdd, 0, 4, 0xff, 0xff, 0xff, 0xff, 0xf); // and of 2^32 - 1
+  refused(setAdd, 0, 4, 1, 0xff); // no UTF-8
+  refused(setAdd, 0, 6, 0xff, 0xff, 0xff, 0xff, 0xf); // a list of 2^32 - 1
+  refused(setAdd, 0, 8); // a sort that there is not
+  refused(mapSet, 0, 1, 97); // a key without a value
+  assert.equal(document.write(0, setAdd, Uint8Array.of(0, 2, ...most, 1)), 1);
+  const numbers = random(9);
+  const next = () => numbers.next().value >>> 8;
+  for (let round = 0; round < 3000; round++) {
+    const bytes = Uint8Array.from({ length: next() % 30 }, (_, at) => (at === 0 ? 0 : next() % 3 === 0 ? next() : next() % 9));
+    const before = document.read(state, new Uint8Array());
+    try {
+      document.write(0, next() % 30, bytes);
+    } catch (error) {
+      assert.equal(typeof error, "string", error);
+      assert.deepEqual(document.read(state, new Uint8Array()), before);
+    }
+  }
+  document.free();
 });
 
 test("a delta with a gap is refused", () => {
