@@ -56,9 +56,10 @@ fn tagged(lanes: &[u32; LANES], tag_mask: u32, tag: u32) -> u32 {
 /// How many lanes of a line that is not full are filled.
 #[inline]
 fn filled(lanes: &[u32; LANES]) -> usize {
-    let mut at = 0;
-    for step in [8, 4, 2, 1] {
+    let (mut at, mut step) = (0, LANES / 2);
+    while step > 0 {
         at += if lanes[at + step - 1] != EMPTY { step } else { 0 };
+        step /= 2;
     }
     at
 }

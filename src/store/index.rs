@@ -26,6 +26,8 @@ pub struct NameIndex {
     free: Vec<u32>,
     numbers: HashTable<u32>,
     sorted: BTreeMap<Named, u32>,
+    /// The name that was written last, or any number: who writes much writes to one name.
+    recent: u32,
 }
 
 /// A slot in the chain of its name.
@@ -86,9 +88,23 @@ impl NameIndex {
         self.numbers.find(hash, is).copied()
     }
 
+    /// The name that was written last, if it is that of this key. Keys of one name share its text: nothing is hashed.
+    #[inline]
+    fn recent(&self, key: &StoreKey) -> Option<&NameEntry> {
+        let entry = self.names.get(self.recent as usize)?;
+        (Arc::ptr_eq(&entry.named.name, &key.name) && entry.named.kind == key.kind()).then_some(entry)
+    }
+
     /// The number of a name that has keys.
     pub(super) fn number(&self, name: &str, kind: ValueKind) -> Option<u32> {
         self.number_by(self.hash_name(name, kind), name, kind)
+    }
+
+    /// The hash of a key.
+    #[inline]
+    fn hash(&self, key: &StoreKey) -> u64 {
+        let name = self.recent(key).map_or_else(|| self.hash_name(&key.name, key.kind()), |entry| entry.hash);
+        combined(name, key.inner.hash_with(&self.hasher))
     }
 
     /// The hash of a key of a name.
@@ -152,7 +168,16 @@ impl NameIndex {
         range.take_while(|(named, _)| named.name.starts_with(prefix)).collect()
     }
 
+    #[inline]
     fn number_or_new(&mut self, key: &StoreKey) -> u32 {
+        if self.recent(key).is_none() {
+            self.recent = self.look_up_or_new(key);
+        }
+        self.recent
+    }
+
+    #[inline(never)]
+    fn look_up_or_new(&mut self, key: &StoreKey) -> u32 {
         let kind = key.kind();
         let hash = self.hash_name(&key.name, kind);
         if let Some(number) = self.number_by(hash, &key.name, kind) {
@@ -184,6 +209,7 @@ impl NameIndex {
         self.sorted.remove(&entry.named);
         // The text goes at once; the place is used again.
         entry.named.name = Arc::default();
+        self.recent = NONE;
         self.free.push(number);
         if self.free.len() == self.names.len() {
             self.free.clear();
@@ -215,7 +241,7 @@ impl NameIndex {
 impl Lookup<StoreKey> for NameIndex {
     #[inline]
     fn find(&self, key: &StoreKey, keys: &impl Keys<StoreKey>) -> Result<u32, Vacant> {
-        let hash = combined(self.hash_name(&key.name, key.kind()), key.inner.hash_with(&self.hasher));
+        let hash = self.hash(key);
         self.table.find(hash, |slot| keys.key(slot) == Some(key)).ok_or(Vacant::new(hash))
     }
 
@@ -224,8 +250,13 @@ impl Lookup<StoreKey> for NameIndex {
     }
 
     fn adopt(&self, key: StoreKey) -> StoreKey {
-        let name = self.shared(&key.name, key.kind());
-        StoreKey { name, ..key }
+        if self.recent(&key).is_some() {
+            return key;
+        }
+        match self.number(&key.name, key.kind()) {
+            Some(number) => StoreKey { name: self.names[number as usize].named.name.clone(), ..key },
+            None => key,
+        }
     }
 
     fn insert(&mut self, vacant: Vacant, slot: u32, keys: &dyn Keys<StoreKey>) {
