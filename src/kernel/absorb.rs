@@ -35,13 +35,17 @@ impl<S: Kind> DotStore<S> {
     fn write_recorded(&mut self, edit: &mut Edit<'_>, key: S::Key, value: Option<S::Value>) -> Dot {
         match self.find(&key) {
             Ok(slot) => self.write_at_recorded(edit, slot, value),
-            Err(vacant) => {
-                let dot = edit.issue();
-                let slot = self.put_new(vacant, key, dot, value);
-                edit.touch(slot, false);
-                edit.dot(dot)
-            }
+            Err(vacant) => self.write_new(edit, (vacant, key), value),
         }
+    }
+
+    /// As [`DotStore::write`], to a key that is not there.
+    #[inline]
+    pub(crate) fn write_new(&mut self, edit: &mut Edit<'_>, new: (Vacant, S::Key), value: Option<S::Value>) -> Dot {
+        let dot = edit.issue();
+        let slot = self.put_new(new.0, new.1, dot, value);
+        edit.touch(slot, false);
+        edit.dot(dot)
     }
 
     /// As [`DotStore::write`], to the key at a slot.

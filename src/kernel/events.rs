@@ -5,7 +5,7 @@ use hashbrown::Equivalent;
 
 use super::edit::Edit;
 use super::event::{Event, Kind};
-use super::lookup::{Data, Hashed};
+use super::lookup::{Data, Hashed, Vacant};
 use super::store::DotStore;
 use crate::causality::{Dot, PackedDot, VersionVector};
 
@@ -83,15 +83,31 @@ pub trait Events<'a>: Copy {
 pub trait EventsMut<'e> {
     /// Whose events these are.
     type Kind: Kind;
+    /// How keys are kept.
+    type Key;
 
     /// What is there.
     fn read(&self) -> impl Events<'_, Kind = Self::Kind>;
+
+    /// Makes an empty store ready for so many keys.
+    fn reserve(&mut self, keys: usize);
 
     /// Writes one event, which supersedes everything that is known of its key.
     fn write(
         &mut self,
         edit: &mut Edit<'e>,
         key: <Self::Kind as Kind>::Key,
+        value: Option<<Self::Kind as Kind>::Value>,
+    ) -> Dot;
+
+    /// The slot of a key, or what `write_new` takes, so that the key is looked up once.
+    fn locate(&self, key: <Self::Kind as Kind>::Key) -> Result<u32, (Vacant, Self::Key)>;
+
+    /// As `write`, to a key that was not there.
+    fn write_new(
+        &mut self,
+        edit: &mut Edit<'e>,
+        new: (Vacant, Self::Key),
         value: Option<<Self::Kind as Kind>::Value>,
     ) -> Dot;
 
@@ -177,15 +193,30 @@ impl<'a, S: Kind> Events<'a> for &'a DotStore<S> {
 
 impl<'e, S: Kind> EventsMut<'e> for &'e mut DotStore<S> {
     type Kind = S;
+    type Key = S::Key;
 
     #[inline]
     fn read(&self) -> impl Events<'_, Kind = S> {
         &**self
     }
 
+    fn reserve(&mut self, keys: usize) {
+        DotStore::reserve(self, keys);
+    }
+
     #[inline]
     fn write(&mut self, edit: &mut Edit<'e>, key: S::Key, value: Option<S::Value>) -> Dot {
         DotStore::write(self, edit, key, value)
+    }
+
+    #[inline]
+    fn locate(&self, key: S::Key) -> Result<u32, (Vacant, S::Key)> {
+        DotStore::find(self, &key).map_err(|vacant| (vacant, key))
+    }
+
+    #[inline]
+    fn write_new(&mut self, edit: &mut Edit<'e>, new: (Vacant, S::Key), value: Option<S::Value>) -> Dot {
+        DotStore::write_new(self, edit, new, value)
     }
 
     #[inline]

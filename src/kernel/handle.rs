@@ -24,4 +24,9 @@ impl<'e, S: Kind, E: EventsMut<'e, Kind = S>> Mut<'e, S, E> {
     pub(crate) fn with_policy(events: E, policy: S::Policy) -> Self {
         Self { events, policy, edit: PhantomData }
     }
+
+    /// Makes a value that is still empty ready for so many keys, so that adding them is faster. It changes nothing else.
+    pub fn reserve(&mut self, keys: usize) {
+        self.events.reserve(keys);
+    }
 }

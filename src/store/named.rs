@@ -10,7 +10,7 @@ use hashbrown::Equivalent;
 use super::event::{NamedKind, StoreBody};
 use super::key::StoreKey;
 use crate::causality::{Dot, VersionVector};
-use crate::kernel::{Data, Edit, Events, EventsMut, EventsOf, Hashed, Kind, Place};
+use crate::kernel::{Data, Edit, Events, EventsMut, EventsOf, Hashed, Kind, Place, Vacant};
 
 /// The events of one name.
 #[doc(hidden)]
@@ -151,14 +151,28 @@ impl<'s, S: NamedKind> NameMut<'s, S> {
 
 impl<'e, S: NamedKind> EventsMut<'e> for NameMut<'_, S> {
     type Kind = S;
+    type Key = StoreKey;
 
     fn read(&self) -> impl Events<'_, Kind = S> {
         NameEvents::<S>::new(self.store, &self.name)
     }
 
+    fn reserve(&mut self, keys: usize) {
+        self.store.reserve(keys);
+    }
+
     fn write(&mut self, edit: &mut Edit<'e>, key: S::Key, value: Option<S::Value>) -> Dot {
         let key = StoreKey { name: self.name.clone(), inner: S::stored_key(key) };
         self.store.write(edit, key, value.map(S::stored))
+    }
+
+    fn locate(&self, key: S::Key) -> Result<u32, (Vacant, StoreKey)> {
+        let key = StoreKey { name: self.name.clone(), inner: S::stored_key(key) };
+        self.store.find(&key).map_err(|vacant| (vacant, key))
+    }
+
+    fn write_new(&mut self, edit: &mut Edit<'e>, new: (Vacant, StoreKey), value: Option<S::Value>) -> Dot {
+        self.store.write_new(edit, new, value.map(S::stored))
     }
 
     fn write_at(&mut self, edit: &mut Edit<'e>, slot: u32, value: Option<S::Value>) -> Dot {

@@ -186,6 +186,8 @@ impl SetPart<'_, '_> {
     /// Adds all elements, as one group.
     pub fn extend(&mut self, writer: &mut Writer, values: impl IntoIterator<Item = impl Into<Value>>) {
         self.edit(writer, |mut set, edit| {
+            let values = values.into_iter();
+            set.reserve(values.size_hint().0);
             for value in values {
                 set.insert(edit, value.into());
             }
@@ -239,6 +241,8 @@ impl MapPart<'_, '_> {
         entries: impl IntoIterator<Item = (K, V)>,
     ) {
         self.edit(writer, |mut map, edit| {
+            let entries = entries.into_iter();
+            map.reserve(entries.size_hint().0);
             for (key, value) in entries {
                 map.insert(edit, key.into(), value.into());
             }

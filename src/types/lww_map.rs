@@ -57,16 +57,14 @@ impl<'e, K: Data + Hash, V: Data, E: EventsMut<'e, Kind = LastWriteWins<K, V>>> 
     /// Sets the value of a key.
     #[inline]
     pub fn insert(&mut self, edit: &mut Edit<'e>, key: K, value: V) -> Dot {
-        let key = Hashed(key);
-        let found = self.events.read().find(&key);
-        match found {
-            Some(slot) => {
+        match self.events.locate(Hashed(key)) {
+            Ok(slot) => {
                 let at = edit.stamp(greatest(&self.events.read().events_at(slot)));
                 self.events.write_at(edit, slot, Some(Stamped { at, value }))
             }
-            None => {
+            Err(new) => {
                 let at = edit.stamp(None);
-                self.events.write(edit, key, Some(Stamped { at, value }))
+                self.events.write_new(edit, new, Some(Stamped { at, value }))
             }
         }
     }
@@ -239,6 +237,8 @@ impl<K: Data + Hash, V: Data> LwwMap<K, V> {
     /// Sets all of these, as one group.
     pub fn extend(&mut self, writer: &mut Writer, entries: impl IntoIterator<Item = (K, V)>) {
         self.edit(writer, |mut map, edit| {
+            let entries = entries.into_iter();
+            map.reserve(entries.size_hint().0);
             for (key, value) in entries {
                 map.insert(edit, key, value);
             }

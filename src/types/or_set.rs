@@ -129,6 +129,8 @@ impl<T: Data + Hash> OrSet<T> {
     /// Adds all elements, as one group.
     pub fn extend(&mut self, writer: &mut Writer, values: impl IntoIterator<Item = T>) {
         self.edit(writer, |mut set, edit| {
+            let values = values.into_iter();
+            set.reserve(values.size_hint().0);
             for value in values {
                 set.insert(edit, value);
             }

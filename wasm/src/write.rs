@@ -114,6 +114,7 @@ fn run<'e>(
         (op::FLAG_ENABLE, None) => Written::one(Some(store.flag(name).enable(edit))),
         (op::FLAG_DISABLE, None) => Written::one(store.flag(name).disable(edit)),
         (op::SET_ADD, Values(values)) => {
+            store.reserve(values.len());
             let mut set = store.set(name);
             Written::all(values, |value| Some(set.insert(edit, value)))
         }
@@ -123,6 +124,7 @@ fn run<'e>(
         }
         (op::SET_CLEAR, None) => Written::one(store.set(name).clear(edit)),
         (op::MAP_SET, Entries(entries)) => {
+            store.reserve(entries.len());
             let mut map = store.map(name);
             Written::all(entries, |(key, value)| Some(map.insert(edit, key.into(), value)))
         }
