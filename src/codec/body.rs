@@ -146,7 +146,9 @@ impl<'a, S: Kind> Table<'a, S> {
 
     fn sorted(mut self) -> Self {
         // Mostly in order already.
-        self.items.sort_by_key(|item| item.dot);
+        if !self.items.is_sorted_by_key(|item| item.dot) {
+            self.items.sort_unstable_by_key(|item| item.dot);
+        }
         self
     }
 
@@ -294,7 +296,7 @@ impl<'h, S: Kind> Builder<'h, S> {
         }
         let mut events = self.events;
         if !ordered {
-            events.sort_by_key(|&(key, ..)| key);
+            events.sort_unstable_by_key(|&(key, dot, _)| (key, dot));
         }
         Ok(StoreDelta {
             keys: self.keys.into_keys().into_iter().zip(counts).collect(),

@@ -47,9 +47,17 @@ pub(crate) fn seal(
     out: &mut Vec<u8>,
     content: Content,
     schema: u32,
-    shape: impl FnOnce(&mut Vec<u8>),
+    shape: fn(&mut Vec<u8>),
     write: impl FnOnce(&mut Vec<u8>),
 ) {
+    let start = begin(out, content, schema, shape);
+    write(out);
+    let checksum = checksum(&out[start..]);
+    out.extend_from_slice(&checksum);
+}
+
+/// Writes what stands before the payload. Returns where the envelope begins.
+fn begin(out: &mut Vec<u8>, content: Content, schema: u32, shape: fn(&mut Vec<u8>)) -> usize {
     let start = out.len();
     out.extend_from_slice(&MAGIC);
     out.push(VERSION);
@@ -60,9 +68,7 @@ pub(crate) fn seal(
     put_varint(out, tags.len() as u64);
     out.extend_from_slice(&tags);
     out.push(0);
-    write(out);
-    let checksum = checksum(&out[start..]);
-    out.extend_from_slice(&checksum);
+    start
 }
 
 /// As [`seal`], for what holds no data of an application: no schema and no shape.
@@ -86,7 +92,7 @@ pub(crate) fn open<'a>(
     bytes: &'a [u8],
     content: Content,
     limits: &Limits,
-    shape: impl FnOnce(&mut Vec<u8>),
+    shape: fn(&mut Vec<u8>),
 ) -> Result<Reader<'a>, DecodeError> {
     if bytes.len() > limits.bytes {
         return Err(DecodeError::TooLarge("bytes"));

@@ -1,10 +1,10 @@
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 
 use crate::hashing::Keyed;
+use crate::sorted::SortedRuns;
 
 /// Per writer, the stored dots in the order of their counters, each with the slot of its entry.
 ///
@@ -24,7 +24,7 @@ struct Log {
     /// By window. None is empty.
     older: HashMap<u64, Segment, Keyed>,
     /// The windows of `older` in their order, which changes rarely and is read rarely.
-    windows: BTreeSet<u64>,
+    windows: SortedRuns<u64>,
 }
 
 /// A window of counters that is dense enough to be addressed by counter.
@@ -238,7 +238,8 @@ impl Log {
                 Entry::Vacant(place) => {
                     let mut dense = Dense::default();
                     dense.restart(counter, slot);
-                    self.windows.insert(*place.key());
+                    let window = *place.key();
+                    self.windows.insert(window, &|other| other.cmp(&window));
                     place.insert(Segment::Dense(dense));
                 }
             }
@@ -260,8 +261,9 @@ impl Log {
         if full.len() < SPARSE_BELOW {
             full.thin_out();
         }
-        self.windows.insert(full.window());
-        self.older.insert(full.window(), full);
+        let window = full.window();
+        self.windows.insert(window, &|other| other.cmp(&window));
+        self.older.insert(window, full);
     }
 
     #[inline]
@@ -281,7 +283,7 @@ impl Log {
         let Some(segment) = self.older.get_mut(&window) else { return };
         if segment.len() == 0 {
             self.older.remove(&window);
-            self.windows.remove(&window);
+            self.windows.remove(&|other| other.cmp(&window));
         } else if matches!(segment, Segment::Dense(dense) if dense.slots.len() > SPAN / 4) {
             segment.thin_out();
         }
@@ -306,7 +308,8 @@ impl Log {
     #[inline]
     fn visit_after(&self, counter: u64, visit: &mut impl FnMut(u64, u32)) {
         if window(counter + 1) < window(self.last.start) {
-            for window in self.windows.range(window(counter + 1)..) {
+            let from = window(counter + 1);
+            for window in self.windows.from(&|other| other.cmp(&from)) {
                 if let Some(segment) = self.older.get(window) {
                     segment.visit(counter + 1, visit);
                 }

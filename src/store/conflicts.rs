@@ -99,7 +99,7 @@ impl<'a> View<'a, ByName> {
     pub fn conflicts(self) -> Vec<StoreConflict<'a>> {
         let mut conflicts: Vec<_> = self.events.siblings().filter_map(|slot| self.conflict_at(slot)).collect();
         let order = |conflict: &StoreConflict<'a>| (conflict.key.name(), conflict.key.kind(), conflict.versions[0].dot);
-        conflicts.sort_by(|a, b| order(a).cmp(&order(b)));
+        conflicts.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
         conflicts
     }
 
@@ -121,7 +121,7 @@ impl<'e> Mut<'e, ByName> {
     fn siblings(&self) -> Vec<u32> {
         let index = self.events.lookup();
         let mut slots: Vec<u32> = self.events.siblings().collect();
-        slots.sort_by(|&one, &other| {
+        slots.sort_unstable_by(|&one, &other| {
             let named = |slot| index.named(index.number_at(slot));
             named(one).cmp(named(other))
         });

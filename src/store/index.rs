@@ -1,4 +1,3 @@
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::hash::{BuildHasher, Hash};
@@ -8,6 +7,7 @@ use hashbrown::HashTable;
 use super::key::{Named, StoreKey, ValueKind};
 use crate::hashing::Keyed;
 use crate::kernel::{Column, Keys, Lookup, Table, Vacant};
+use crate::sorted::SortedRuns;
 
 /// From keys to slots, for all names together; and from a name to the slots of its keys.
 ///
@@ -25,7 +25,8 @@ pub struct NameIndex {
     names: Vec<NameEntry>,
     free: Vec<u32>,
     numbers: HashTable<u32>,
-    sorted: BTreeMap<Named, u32>,
+    /// The numbers of the names, in the order of the names.
+    sorted: SortedRuns<u32>,
     /// The name that was written last, or any number: who writes much writes to one name.
     recent: u32,
 }
@@ -163,9 +164,13 @@ impl NameIndex {
 
     /// All names that begin with `prefix`, in their order, with their numbers.
     pub(super) fn with_prefix(&self, prefix: &str) -> Vec<(&Named, u32)> {
-        let from = Named { name: prefix.into(), kind: ValueKind::Counter };
-        let range = self.sorted.range(from..).map(|(named, &number)| (named, number));
-        range.take_while(|(named, _)| named.name.starts_with(prefix)).collect()
+        let order = |&number: &u32| {
+            let Named { name, kind } = self.named(number);
+            (&**name, *kind).cmp(&(prefix, ValueKind::Counter))
+        };
+        let from = self.sorted.from(&order);
+        let named = from.map(|&number| (self.named(number), number));
+        named.take_while(|(named, _)| named.name.starts_with(prefix)).collect()
     }
 
     #[inline]
@@ -195,20 +200,21 @@ impl NameIndex {
                 self.names.len() as u32 - 1
             }
         };
-        let Self { numbers, names, .. } = self;
+        let Self { numbers, names, sorted, .. } = self;
         numbers.insert_unique(hash, number, |&number| names[number as usize].hash);
-        self.sorted.insert(named, number);
+        sorted.insert(number, &|&other| names[other as usize].named.cmp(&named));
         number
     }
 
     fn forget(&mut self, number: u32) {
-        let entry = &mut self.names[number as usize];
-        if let Ok(found) = self.numbers.find_entry(entry.hash, |&other| other == number) {
+        let Self { numbers, names, sorted, .. } = self;
+        let NameEntry { named, hash, .. } = &names[number as usize];
+        if let Ok(found) = numbers.find_entry(*hash, |&other| other == number) {
             found.remove();
         }
-        self.sorted.remove(&entry.named);
+        sorted.remove(&|&other| names[other as usize].named.cmp(named));
         // The text goes at once; the place is used again.
-        entry.named.name = Arc::default();
+        names[number as usize].named.name = Arc::default();
         self.recent = NONE;
         self.free.push(number);
         if self.free.len() == self.names.len() {

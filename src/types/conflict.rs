@@ -149,7 +149,7 @@ pub(crate) fn write_conflicts<'a, S: Kind<Value: Written>>(
 ) -> Vec<Conflict<&'a Shown<S>, &'a ValueOf<S>>> {
     let found = store.siblings().into_iter().filter_map(|slot| conflict_at(store, version, slot));
     let mut conflicts: Vec<_> = found.collect();
-    conflicts.sort_by_key(|conflict| conflict.versions[0].dot);
+    conflicts.sort_unstable_by_key(|conflict| conflict.versions[0].dot);
     conflicts
 }
 
@@ -174,7 +174,7 @@ where
             choices.push((slot, conflict, value.into_owned()));
         }
     }
-    choices.sort_by_key(|(_, conflict, _)| conflict.versions[0].dot);
+    choices.sort_unstable_by_key(|(_, conflict, _)| conflict.versions[0].dot);
     Ok(choices)
 }
 
@@ -236,7 +236,7 @@ where
             found.push((slot, conflict.cloned(), value));
         }
     }
-    found.sort_by_key(|(_, conflict, _)| conflict.versions[0].dot);
+    found.sort_unstable_by_key(|(_, conflict, _)| conflict.versions[0].dot);
     let mut settled = settle(store, edit, found);
     settled.retain(|settled| differ(settled.conflict.versions.iter().filter_map(|version| version.value.as_ref())));
     settled

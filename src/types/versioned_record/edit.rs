@@ -231,7 +231,7 @@ impl<'e, V: Data, P: DeletePolicy, E: EventsMut<'e, Kind = Versioned<V, P>>> Mut
     }
 
     pub(crate) fn settle(&mut self, edit: &mut Edit<'e>, mut choices: Vec<Choice<V>>) -> Vec<Settled<RecordKey, V>> {
-        choices.sort_by_key(|choice| choice.conflict.versions[0].dot);
+        choices.sort_unstable_by_key(|choice| choice.conflict.versions[0].dot);
         let marks = self.view(edit).marks();
         let kept = |choice: &Choice<V>| {
             let live = matches!(choice.state, FieldState::Live(_) | FieldState::Header);

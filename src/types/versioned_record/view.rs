@@ -230,7 +230,7 @@ reads! { impl[V: Data, P: DeletePolicy] Versioned<V, P> {
     fn conflicts(view) -> Vec<Conflict<&'a RecordKey, &'a V>> {
         let conflicts = view.events.siblings().into_iter().filter_map(|slot| view.conflict_at(slot));
         let mut conflicts: Vec<_> = conflicts.collect();
-        conflicts.sort_by_key(|conflict| conflict.versions[0].dot);
+        conflicts.sort_unstable_by_key(|conflict| conflict.versions[0].dot);
         conflicts
     }
 } }
