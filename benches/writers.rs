@@ -5,7 +5,7 @@ mod workload;
 use std::hint::black_box;
 
 use criterion::{BatchSize, BenchmarkId, Criterion};
-use dotted::Crdt;
+use dotted::{Crdt, MvRegister, VersionVector, Writer};
 use workload::*;
 
 const SIZE: usize = 100_000;
@@ -40,6 +40,36 @@ fn changes(criterion: &mut Criterion) {
     }
 }
 
+/// Many write to one key without having seen each other, and one takes in what one more has written.
+fn clients(criterion: &mut Criterion) {
+    let first_write = |client| {
+        let mut value = MvRegister::new();
+        value.set(&mut Writer::from_seed(client), client);
+        value.delta_since(&VersionVector::new())
+    };
+    let mut group = criterion.benchmark_group("writers/one more client");
+    group.sample_size(20);
+    for count in [10, 10_000] {
+        let mut there = MvRegister::new();
+        let mut take = |client| there.apply(first_write(client)).expect("it builds on nothing").events;
+        (0..count).for_each(|client| _ = take(client));
+        let (last, next) = (first_write(count), first_write(count + 1));
+        // A copy shares its table of ids until it meets a new one.
+        let prepare = || {
+            let mut there = there.clone();
+            _ = there.apply(last.clone());
+            (there, Some(next.clone()))
+        };
+        group.bench_function(BenchmarkId::new("apply", count), |bencher| {
+            let apply = |(there, delta): &mut (MvRegister<u64>, Option<_>)| {
+                there.apply(delta.take().expect("taken once")).expect("it builds on nothing")
+            };
+            bencher.iter_batched_ref(prepare, apply, BatchSize::PerIteration);
+        });
+    }
+    group.finish();
+}
+
 fn vector(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("writers/version vector");
     for count in [10, 10_000] {
@@ -54,5 +84,5 @@ fn vector(criterion: &mut Criterion) {
 }
 
 fn main() {
-    workload::run(&[changes, vector]);
+    workload::run(&[changes, clients, vector]);
 }

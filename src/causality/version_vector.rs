@@ -170,7 +170,8 @@ impl VersionVector {
     /// What both have seen: the meet of the lattice.
     #[must_use]
     pub fn meet(&self, other: &Self) -> Self {
-        let theirs = other.aligned_to(self);
+        let slots = self.slot_map(self.counters.len(), other);
+        let theirs = slots.gathered(&other.counters);
         let counters = self.counters.iter().enumerate();
         let counters = counters.map(|(slot, &mine)| mine.min(theirs.get(slot).copied().unwrap_or(0)));
         Self { counters: counters.collect(), ids: self.ids.clone() }
@@ -186,10 +187,20 @@ impl VersionVector {
         self.raise(slot, counter);
     }
 
-    /// Whether `self <= other`, in one pass and without allocation where both use the same slots.
+    /// Whether `self <= other`. Costs O(writers of `self`), however many the other one has seen.
     #[must_use]
     pub fn is_within(&self, other: &Self) -> bool {
-        self.is_covered_by(&other.aligned_to(self))
+        if other.shares_slots_of(self) {
+            return self.is_covered_by(&other.counters);
+        }
+        let mut guess = 0;
+        self.counters.iter().enumerate().all(|(slot, &counter)| {
+            counter == 0
+                || other.find_near(guess, &self.ids, slot).is_some_and(|at| {
+                    guess = at as usize + 1;
+                    counter <= other.at(at)
+                })
+        })
     }
 
     // What follows is the kernel's view: slots.
@@ -257,15 +268,15 @@ impl VersionVector {
         self.counters[slot] = self.counters[slot].max(counter);
     }
 
-    /// Raises the first slots to these counters, showing which rose and by how much.
-    pub(crate) fn raise_all(&mut self, upto: &[u64], mut rose: impl FnMut(u32, u64)) {
-        if self.counters.len() < upto.len() {
-            self.counters.resize(upto.len(), 0);
-        }
-        for (slot, (mine, &theirs)) in (0..).zip(self.counters.iter_mut().zip(upto)) {
-            if theirs > *mine {
-                rose(slot, theirs - *mine);
-                *mine = theirs;
+    /// Raises slots, which `slots` translates, to these counters, showing which rose and by how much.
+    pub(crate) fn raise_all(&mut self, slots: &SlotMap, upto: &[u64], mut rose: impl FnMut(u32, u64)) {
+        self.counters.reserve(upto.len().saturating_sub(self.counters.len()));
+        for (slot, &theirs) in (0..).zip(upto) {
+            let slot = slots.get(slot);
+            let mine = self.at(slot);
+            if theirs > mine {
+                rose(slot, theirs - mine);
+                self.set(slot, theirs);
             }
         }
     }
@@ -372,21 +383,6 @@ impl SlotMap {
         match self {
             Self::Same => Cow::Borrowed(mine),
             Self::Table(table) => table.iter().map(|&slot| mine.get(slot as usize).copied().unwrap_or(0)).collect(),
-        }
-    }
-
-    /// By the slots that are translated to, of which there are so many: what `theirs` has. Every slot has
-    /// a counterpart.
-    pub(crate) fn scattered<'a>(&self, theirs: &'a [u64], slots: usize) -> Cow<'a, [u64]> {
-        match self {
-            Self::Same => Cow::Borrowed(theirs),
-            Self::Table(table) => {
-                let mut scattered = alloc::vec![0; slots];
-                for (&slot, &counter) in table.iter().zip(theirs) {
-                    scattered[slot as usize] = counter;
-                }
-                Cow::Owned(scattered)
-            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! A dot store as a fragment: what it has that a peer lacks, and how it takes in what a peer has.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::changes::{Change, ChangeKind, Changes};
 use super::delta::{Effect, StoreDelta};
@@ -115,7 +116,7 @@ trait Theirs<V> {
 }
 
 /// Events of a delta, by value.
-impl<V> Theirs<V> for [(PackedDot, Effect<V>)] {
+impl<V> Theirs<V> for &mut [(PackedDot, Effect<V>)] {
     #[inline]
     fn len(&self) -> usize {
         <[_]>::len(self)
@@ -165,7 +166,7 @@ impl<S: Kind> DotStore<S> {
         &mut self,
         found: Result<u32, Vacant>,
         key: impl FnOnce() -> S::Key,
-        theirs: &mut (impl Theirs<S::Value> + ?Sized),
+        theirs: &mut impl Theirs<S::Value>,
         incoming: &Incoming<'_>,
         changes: &mut Changes<S::Key>,
     ) {
@@ -193,7 +194,8 @@ impl<S: Kind> DotStore<S> {
                     if dot == mine {
                         return;
                     }
-                    if !incoming.is_known(dot) && incoming.supersedes(mine) {
+                    // Whoever wrote it has seen all of its own, which need not be looked up.
+                    if !incoming.is_known(dot) && (dot.slot() == mine.slot() || incoming.supersedes(mine)) {
                         let was_live = value.is_some();
                         let value = theirs.take(0);
                         let live = value.is_some();
@@ -215,46 +217,59 @@ impl<S: Kind> DotStore<S> {
         }
     }
 
-    /// The general case: several events on either side. `mine` was taken out of `slot`.
+    /// The general case: several events on either side. `mine` was taken out of `slot`. Compiled once, whatever theirs
+    /// come from.
     fn weave(
         &mut self,
         slot: u32,
         was_live: bool,
         mut mine: Vec<Event<S::Value>>,
-        theirs: &mut (impl Theirs<S::Value> + ?Sized),
+        theirs: &mut dyn Theirs<S::Value>,
         incoming: &Incoming<'_>,
         changes: &mut Changes<S::Key>,
     ) {
         let mut listed: Vec<PackedDot> = (0..theirs.len()).map(|at| theirs.dot(at)).collect();
         listed.sort_unstable();
         let mut changed = false;
-        mine.retain(|event| {
-            let keep = !incoming.supersedes(event.dot) || listed.binary_search(&event.dot).is_ok();
-            if !keep {
+        // Whoever names few writers supersedes events of theirs at most: the many others are not looked at.
+        let few = 8 * incoming.writers() < mine.len();
+        for writer in 0..if few { incoming.writers() as u32 } else { 1 } {
+            let range = if few { place_of(&mine, incoming.slots.get(writer)) } else { 0..mine.len() };
+            let gone =
+                |event: &mut Event<_>| incoming.supersedes(event.dot) && listed.binary_search(&event.dot).is_err();
+            for event in mine.extract_if(range, gone) {
                 changed |= event.value.is_some();
-                self.leave(event);
+                self.leave(&event);
             }
-            keep
-        });
+        }
+        let sorted = mine.len();
         for at in 0..theirs.len() {
             let dot = theirs.dot(at);
-            if !incoming.is_known(dot) {
-                let event = Event { dot, value: theirs.take(at) };
-                changed |= event.value.is_some();
+            if incoming.is_known(dot) {
+                continue;
+            }
+            let event = Event { dot, value: theirs.take(at) };
+            changed |= event.value.is_some();
+            // Of one writer only the last is maximal: it has seen the others.
+            if let Some(place) = place_of(&mine[..sorted], dot.slot()).next() {
+                let earlier = core::mem::replace(&mut mine[place], event);
+                changed |= earlier.value.is_some();
+                self.leave(&earlier);
+                self.enter(slot, &mine[place]);
+            } else {
                 self.enter(slot, &event);
                 mine.push(event);
             }
         }
-        // Sorted by writer. Of one writer only the last is maximal: it has seen the others.
-        mine.sort_unstable_by_key(|event| core::cmp::Reverse(event.dot));
-        mine.dedup_by(|earlier, later| {
-            let gone = earlier.dot.slot() == later.dot.slot();
-            if gone {
-                changed |= earlier.value.is_some();
-                self.leave(earlier);
-            }
-            gone
-        });
+        if mine.len() > sorted + 1 {
+            mine.sort_unstable_by_key(|event| event.dot);
+        } else if mine.len() > sorted
+            && let Some(event) = mine.pop()
+        {
+            // As almost always. Of a writer that was not known it is the last one, and nothing moves.
+            let place = place_of(&mine, event.dot.slot()).start;
+            mine.insert(place, event);
+        }
         if mutants::on(Mutant::DropLosersOnMerge) && mine.len() > 1 {
             mine.drain(1..).for_each(|event| self.leave(&event));
         }
@@ -265,6 +280,13 @@ impl<S: Kind> DotStore<S> {
         }
         self.settle(slot, was_live, mine);
     }
+}
+
+/// Where in an antichain, which is sorted, the event of a writer is, if it has one.
+fn place_of<V>(events: &[Event<V>], writer: u32) -> Range<usize> {
+    let place = events.partition_point(|event| event.dot.slot() < writer);
+    let is_theirs = events.get(place).is_some_and(|event| event.dot.slot() == writer);
+    place..place + usize::from(is_theirs)
 }
 
 fn kind(was_live: bool, live: bool) -> Option<ChangeKind> {
@@ -335,10 +357,10 @@ impl<S: Kind> Fragment for DotStore<S> {
         }
         let mut rest = &mut rest[..];
         for (key, count) in delta.keys {
-            let (theirs, behind) = core::mem::take(&mut rest).split_at_mut(count as usize);
+            let (mut theirs, behind) = core::mem::take(&mut rest).split_at_mut(count as usize);
             rest = behind;
             let key = key.translate(&Slots(&incoming.slots));
-            self.reconcile(self.find(&key), || key, theirs, incoming, changes);
+            self.reconcile(self.find(&key), || key, &mut theirs, incoming, changes);
         }
     }
 

@@ -13,7 +13,7 @@ use super::handle::Mut;
 use super::incoming::{Incoming, Since, Supersedes};
 use super::operation::Operation;
 use super::store::DotStore;
-use crate::causality::{MAX_WRITERS, PackedDot, RESERVED_WRITERS, ReplicaId, VersionVector, Writer};
+use crate::causality::{MAX_WRITERS, PackedDot, RESERVED_WRITERS, ReplicaId, SlotMap, VersionVector, Writer};
 use crate::mutants::{self, Mutant};
 
 /// A replicated value: a body under one causal context.
@@ -222,7 +222,7 @@ impl<F: Fragment> Causal<F> {
         Ok(())
     }
 
-    /// Takes a delta in, whole or not at all. Costs O(writers + changes).
+    /// Takes a delta in, whole or not at all. Costs O(writers that it names + changes), however many are known here.
     ///
     /// # Errors
     /// [`ApplyError::Gap`] if this value has not seen the delta's base, [`ApplyError::Floor`] if the
@@ -242,13 +242,13 @@ impl<F: Fragment> Causal<F> {
     fn apply_showing(&mut self, delta: Delta<F>, visit: Option<Visit<'_, F>>) -> Result<Applied, ApplyError> {
         self.can_apply(&delta)?;
         let Self { context, body } = self;
-        if delta.upto.is_within(&context.version) {
+        let theirs = &delta.upto;
+        let mut slots = theirs.slot_map(theirs.counters().len(), &context.version);
+        if theirs.is_covered_by(&slots.gathered(context.version.counters())) {
             return Ok(Applied::UNCHANGED);
         }
-        let mut slots = delta.upto.slot_map(delta.upto.counters().len(), &context.version);
-        slots.complete(&delta.upto, &mut context.version);
-        let upto = delta.upto.aligned_to(&context.version).into_owned();
-        let incoming = Incoming { slots, mine: &context.version, supersedes: Supersedes::Unlisted(&upto) };
+        slots.complete(theirs, &mut context.version);
+        let incoming = Incoming { slots, mine: &context.version, theirs, supersedes: Supersedes::Unlisted };
         let survivors = delta.live.as_ref().map(|live| {
             let mut listed = Vec::new();
             F::listed(&delta.body, &mut |dot| listed.push(dot.0));
@@ -257,27 +257,30 @@ impl<F: Fragment> Causal<F> {
         let mut changes = F::changes(visit.is_some());
         body.absorb(delta.body, &incoming, &mut changes);
         if let Some((live, listed)) = survivors {
-            let back = context.version.slot_map(context.version.slots(), &delta.upto);
+            let back = context.version.slot_map(context.version.slots(), theirs);
             let keep = |Raw(mine): Raw| {
-                !incoming.has_seen(mine) || {
-                    let theirs = PackedDot::new(back.get(mine.slot()), mine.counter());
-                    live.contains(theirs) || listed.contains(theirs)
+                let there = back.get(mine.slot());
+                mine.counter() > theirs.at(there) || {
+                    let dot = PackedDot::new(there, mine.counter());
+                    live.contains(dot) || listed.contains(dot)
                 }
             };
             body.retain_live(&keep, &mut changes);
         }
-        Ok(self.conclude(&upto, &delta.floor, &changes, visit))
+        let Incoming { slots, .. } = incoming;
+        Ok(self.conclude(&slots, theirs.counters(), &delta.floor, &changes, visit))
     }
 
     /// Sees what was taken in, and only then shows it.
     fn conclude(
         &mut self,
+        slots: &SlotMap,
         upto: &[u64],
         floor: &VersionVector,
         changes: &F::Changes,
         visit: Option<Visit<'_, F>>,
     ) -> Applied {
-        let events = self.context.see(upto);
+        let events = self.context.see(slots, upto);
         if !mutants::on(Mutant::NoFloorJoin) {
             self.context.floor.join(floor);
         }
@@ -316,20 +319,20 @@ impl<F: Fragment> Causal<F> {
             context.version.is_empty() || floor.is_within(&context.version) || mutants::on(Mutant::NoLiveSet);
         slots.complete(theirs, &mut context.version);
         let known = &context.version;
-        let upto = slots.scattered(theirs.counters(), known.slots()).into_owned();
         let since = Since::of(slots.gathered(known.counters()), theirs);
-        let incoming = Incoming { slots, mine: known, supersedes: Supersedes::Unlisted(&upto) };
+        let incoming = Incoming { slots, mine: known, theirs, supersedes: Supersedes::Unlisted };
         let mut changes = F::changes(visit.is_some());
         body.absorb_from(&other.body, &since, &incoming, &mut changes);
         if !above_floor {
             let back = known.slot_map(known.slots(), theirs);
-            let keep = |dot: Raw| {
-                let there = back.get(dot.0.slot());
-                !incoming.has_seen(dot.0) || other.body.holds(Raw(PackedDot::new(there, dot.0.counter())))
+            let keep = |Raw(mine): Raw| {
+                let there = back.get(mine.slot());
+                mine.counter() > theirs.at(there) || other.body.holds(Raw(PackedDot::new(there, mine.counter())))
             };
             body.retain_live(&keep, &mut changes);
         }
-        Ok(self.conclude(&upto, floor, &changes, visit))
+        let Incoming { slots, .. } = incoming;
+        Ok(self.conclude(&slots, theirs.counters(), floor, &changes, visit))
     }
 
     /// Whether [`apply_operation`](Causal::apply_operation) would succeed.
@@ -367,14 +370,14 @@ impl<F: Fragment> Causal<F> {
         let table = &operation.writers;
         let mut slots = table.slot_map(table.slots(), &context.version);
         slots.complete(table, &mut context.version);
-        let mut incoming = Incoming { slots, mine: &context.version, supersedes: Supersedes::These(DotSet::default()) };
+        let supersedes = Supersedes::These(DotSet::default());
+        let mut incoming = Incoming { slots, mine: &context.version, theirs: table, supersedes };
         incoming.supersedes = Supersedes::These(operation.superseded.translated(|dot| incoming.translate(dot)));
         let mut changes = F::changes(false);
         body.absorb(operation.body, &incoming, &mut changes);
-        let slot = incoming.slots.get(operation.writer);
-        let mut upto = alloc::vec![0; slot as usize + 1];
-        upto[slot as usize] = operation.first + operation.count - 1;
-        Ok(self.conclude(&upto, &VersionVector::new(), &changes, None))
+        let slots = SlotMap::Table(alloc::vec![incoming.slots.get(operation.writer)]);
+        let upto = [operation.first + operation.count - 1];
+        Ok(self.conclude(&slots, &upto, &VersionVector::new(), &changes, None))
     }
 
     /// How many removals are stored, that a collection would discard.
@@ -460,7 +463,7 @@ impl<F: Fragment> PartialEq for Causal<F> {
             return false;
         }
         let slots = theirs.slot_map(theirs.counters().len(), mine);
-        let incoming = Incoming { slots, mine, supersedes: Supersedes::These(DotSet::default()) };
+        let incoming = Incoming { slots, mine, theirs, supersedes: Supersedes::Unlisted };
         self.body.same_live(&other.body, &incoming)
     }
 }

@@ -1,6 +1,6 @@
 use alloc::vec::Vec;
 
-use crate::causality::{ReplicaId, VersionVector, Writer};
+use crate::causality::{ReplicaId, SlotMap, VersionVector, Writer};
 
 /// The causal context at the root of a value: one for all of its parts.
 #[derive(Clone, Default)]
@@ -92,17 +92,17 @@ impl Context {
         }
     }
 
-    /// Sees all that someone saw, given by the slots of this version. Returns how many events are new.
-    pub(crate) fn see(&mut self, upto: &[u64]) -> u64 {
+    /// Sees all that someone saw, whose slots are translated. Returns how many events are new.
+    pub(crate) fn see(&mut self, slots: &SlotMap, upto: &[u64]) -> u64 {
         let mut heard = match &mut self.heard {
             Heard::These(slots) if self.own.is_some() => Some(slots),
             _ => None,
         };
         let mut new = 0;
-        self.version.raise_all(upto, |slot, events| {
+        self.version.raise_all(slots, upto, |slot, events| {
             new += events;
-            if let Some(slots) = &mut heard {
-                slots.push(slot);
+            if let Some(heard) = &mut heard {
+                heard.push(slot);
             }
         });
         if matches!(&self.heard, Heard::These(slots) if slots.len() > 2 * self.version.slots() + 16) {

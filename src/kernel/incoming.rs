@@ -46,14 +46,15 @@ impl<'a> Since<'a> {
 pub struct Incoming<'a> {
     pub(crate) slots: SlotMap,
     pub(crate) mine: &'a VersionVector,
-    pub(crate) supersedes: Supersedes<'a>,
+    /// The table of the writers that it names; of a delta, with what its sender has seen.
+    pub(crate) theirs: &'a VersionVector,
+    pub(crate) supersedes: Supersedes,
 }
 
-pub(crate) enum Supersedes<'a> {
-    /// A delta: of a listed key, every event that the sender has seen and does not list. By the
-    /// receiver's slots.
-    Unlisted(&'a [u64]),
-    /// An operation: these.
+pub(crate) enum Supersedes {
+    /// A delta: of a listed key, every event that the sender has seen and does not list.
+    Unlisted,
+    /// An operation: these, in the receiver's slots.
     These(DotSet),
 }
 
@@ -80,17 +81,29 @@ impl Incoming<'_> {
             return false;
         }
         match &self.supersedes {
-            Supersedes::Unlisted(_) => self.has_seen(dot),
+            Supersedes::Unlisted => self.has_seen(dot),
             Supersedes::These(dots) => dots.contains(dot),
         }
     }
 
     /// Whether the sender of a delta has seen this event of the receiver.
+    ///
+    /// Writers are looked up as they are asked for: a table of all that the receiver knows would cost more than
+    /// what a small delta brings.
     #[inline]
-    pub(crate) fn has_seen(&self, dot: PackedDot) -> bool {
-        match &self.supersedes {
-            Supersedes::Unlisted(upto) => dot.counter() <= upto.get(dot.slot() as usize).copied().unwrap_or(0),
-            Supersedes::These(_) => false,
+    fn has_seen(&self, dot: PackedDot) -> bool {
+        let there = match self.slots {
+            SlotMap::Same => Some(dot.slot()),
+            SlotMap::Table(_) => self.theirs.slot(&self.mine.id(dot.slot())),
+        };
+        there.is_some_and(|there| dot.counter() <= self.theirs.at(there))
+    }
+
+    /// How many writers it names. What it supersedes is theirs.
+    pub(crate) fn writers(&self) -> usize {
+        match &self.slots {
+            SlotMap::Same => self.theirs.slots(),
+            SlotMap::Table(table) => table.len(),
         }
     }
 }

@@ -50,7 +50,8 @@ struct Entry<S: Kind> {
 struct Siblings<V> {
     /// The entry that they belong to.
     slot: u32,
-    /// The greatest dot first.
+    /// Sorted by their dots: those of writers that were heard of last are at the end, where they come and go
+    /// without moving the others.
     events: Vec<Event<V>>,
 }
 
@@ -173,7 +174,7 @@ impl<S: Kind> DotStore<S> {
         match self.entries.get(slot).cell.state() {
             State::Live(held) | State::Removed(held) => held == dot,
             State::Many(number) => {
-                self.many[number as usize].events.binary_search_by(|event| dot.cmp(&event.dot)).is_ok()
+                self.many[number as usize].events.binary_search_by_key(&dot, |event| event.dot).is_ok()
             }
         }
     }
@@ -365,11 +366,9 @@ impl<S: Kind> DotStore<S> {
     pub(crate) fn settle(&mut self, slot: u32, was_live: bool, mut events: Vec<Event<S::Value>>) {
         let live = events.iter().any(|event| event.value.is_some());
         self.count_live(slot, was_live, live);
-        let removals = events.iter().any(|event| event.value.is_none());
         match events.len() {
-            0 => self.drop_entry(slot),
-            1 => {
-                let event = events.remove(0);
+            0 | 1 => {
+                let Some(event) = events.pop() else { return self.drop_entry(slot) };
                 let entry = self.entries.get_mut(slot);
                 entry.cell = Cell::of(event.dot, live);
                 entry.place = event.value.map_or_else(Default::default, Payload::into_place);
@@ -378,9 +377,6 @@ impl<S: Kind> DotStore<S> {
                 self.entries.get_mut(slot).cell = Cell::many(self.many.len() as u32);
                 self.many.push(Siblings { slot, events });
             }
-        }
-        if removals {
-            self.note_candidate(slot);
         }
     }
 
@@ -431,7 +427,7 @@ impl<S: Kind> DotStore<S> {
     /// An event enters or leaves the index while its key is unsettled.
     pub(crate) fn enter(&mut self, slot: u32, event: &Event<S::Value>) {
         self.index.set(event.dot.slot(), event.dot.counter(), slot);
-        self.removals += usize::from(event.value.is_none());
+        self.note_removal_unless(event.value.is_some(), slot);
     }
 
     pub(crate) fn leave(&mut self, event: &Event<S::Value>) {
@@ -447,7 +443,8 @@ impl<S: Kind> DotStore<S> {
             assert!(self.find(self.key_at(slot)).is_ok_and(|found| found == slot), "a key is not found");
             let events = self.events_at(slot);
             assert!(events.len() >= 1);
-            assert!((1..events.len()).all(|at| events.at(at - 1).0 > events.at(at).0), "siblings are not sorted");
+            let of_other_writers = |at: usize| events.at(at - 1).0.slot() < events.at(at).0.slot();
+            assert!((1..events.len()).all(of_other_writers), "siblings are not sorted, or two are of one writer");
             for (dot, value) in events.iter() {
                 assert_eq!(self.holding(dot), Some(slot), "{dot:?} is not in the index");
                 removals += usize::from(value.is_none());
