@@ -10,7 +10,7 @@ use super::key::{Named, StoreKey, ValueKind};
 use super::snapshot::Snapshot;
 use super::store::Store;
 use super::value::Value;
-use crate::causality::{ReplicaId, VersionVector, Writer};
+use crate::causality::{Dot, ReplicaId, VersionVector, Writer};
 use crate::codec::{DecodeError, Limits};
 use crate::crdt::{Crdt, DeltaCrdt};
 use crate::hashing::Keyed;
@@ -145,7 +145,7 @@ impl Watched {
         let result = self.store.edit_with(writer, &mut |change| found.push((change.key.clone(), change.kind)), edit);
         (self.snapshots, self.missed) = (snapshots, missed);
         self.revision -= 1;
-        self.note(Origin::Local, found, &before);
+        self.note(Origin::Local, found, &|dot| !before.contains(dot));
         result
     }
 
@@ -175,7 +175,7 @@ impl Watched {
         self.snapshots.remove(&Named { name: name.into(), kind });
     }
 
-    fn note(&mut self, origin: Origin, found: Vec<(StoreKey, ChangeKind)>, before: &VersionVector) {
+    fn note(&mut self, origin: Origin, found: Vec<(StoreKey, ChangeKind)>, is_new: &dyn Fn(&Dot) -> bool) {
         if found.is_empty() {
             return;
         }
@@ -199,7 +199,7 @@ impl Watched {
             return;
         }
         let changes = found.into_iter().map(|(key, kind)| StoreChange {
-            by: self.authors(&key, before),
+            by: self.authors(&key, is_new),
             named: key.named(),
             key: key.key(),
             kind,
@@ -210,25 +210,27 @@ impl Watched {
     }
 
     /// Who wrote the events of a key that were not seen before.
-    fn authors(&self, key: &StoreKey, before: &VersionVector) -> Vec<ReplicaId> {
+    fn authors(&self, key: &StoreKey, is_new: &dyn Fn(&Dot) -> bool) -> Vec<ReplicaId> {
         let Ok(slot) = self.store.body.find(key) else { return Vec::new() };
         let version = self.store.version();
         let events = self.store.body.events_at(slot);
         let dots = events.iter().map(|(dot, _)| version.dot(dot.slot(), dot.counter()));
-        let mut authors: Vec<_> =
-            dots.filter(|dot| before.get(&dot.replica) < dot.counter).map(|dot| dot.replica).collect();
+        let mut authors: Vec<_> = dots.filter(|dot| is_new(dot)).map(|dot| dot.replica).collect();
         authors.sort_unstable();
         authors
     }
 
+    /// `theirs` is what the sender has seen.
     fn taking_in<E>(
         &mut self,
+        theirs: &VersionVector,
         take: impl FnOnce(&mut Store, &mut dyn FnMut(StoreKey, ChangeKind)) -> Result<Applied, E>,
     ) -> Result<Applied, E> {
-        let before = self.store.version().clone();
+        // Of the writers that are named there: a copy of the whole version would cost more than a small delta.
+        let before = theirs.meet(self.store.version());
         let mut found = Vec::new();
         let applied = take(&mut self.store, &mut |key, kind| found.push((key, kind)))?;
-        self.note(Origin::Remote, found, &before);
+        self.note(Origin::Remote, found, &|dot| theirs.contains(dot) && !before.contains(dot));
         Ok(applied)
     }
 }
@@ -272,7 +274,7 @@ impl DeltaCrdt for Watched {
     }
 
     fn try_merge(&mut self, other: &Self) -> Result<Applied, ApplyError> {
-        self.taking_in(|store, found| {
+        self.taking_in(other.store.version(), |store, found| {
             store.merge_with(&other.store, &mut |change| found(change.key.clone(), change.kind))
         })
     }
@@ -298,7 +300,11 @@ impl DeltaCrdt for Watched {
     }
 
     fn apply(&mut self, delta: Self::Delta) -> Result<Applied, ApplyError> {
-        self.taking_in(|store, found| store.apply_with(delta, &mut |change| found(change.key.clone(), change.kind)))
+        let upto = delta.upto().clone();
+        let take = |store: &mut Store, found: &mut dyn FnMut(StoreKey, ChangeKind)| {
+            store.apply_with(delta, &mut |change| found(change.key.clone(), change.kind))
+        };
+        self.taking_in(&upto, take)
     }
 
     type Shared = Shared<StoreBody>;
