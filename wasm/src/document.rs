@@ -26,8 +26,11 @@ fn clock() -> Timestamp {
 #[wasm_bindgen]
 pub struct Document {
     pub(crate) holder: Holder,
-    /// Up to where local writes were fetched, if they are.
-    sent: Option<VersionVector>,
+    /// Whether local writes are fetched.
+    sends: bool,
+    /// The version before the first local write that was not fetched yet. Only then a copy is made: what is taken in
+    /// costs nothing for it.
+    before: Option<VersionVector>,
     /// The last event that was written here.
     pub(crate) last: Option<Dot>,
     pub(crate) tickets: Tickets,
@@ -38,12 +41,17 @@ impl Document {
         self.holder.store()
     }
 
-    /// What was taken in is not a local change.
-    pub(crate) fn took_in(&mut self) -> Result<(), Failure> {
-        if self.sent.is_some() {
-            self.sent = Some(self.store()?.version().clone());
+    /// Something may be written here.
+    pub(crate) fn will_write(&mut self) -> Result<(), Failure> {
+        if self.sends && self.before.is_none() {
+            self.before = Some(self.store()?.version().clone());
         }
         Ok(())
+    }
+
+    /// What was taken in is not a local change.
+    pub(crate) fn took_in(&mut self) {
+        self.before = None;
     }
 
     fn apply_bytes(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
@@ -58,15 +66,15 @@ impl Document {
             }
             Err(error) => Err(error.into()),
         };
-        self.took(taken?.unwrap_or_default())
+        Ok(self.took(taken?.unwrap_or_default()))
     }
 
-    fn took(&mut self, applied: Applied) -> Result<Vec<u8>, Failure> {
-        self.took_in()?;
+    fn took(&mut self, applied: Applied) -> Vec<u8> {
+        self.took_in();
         let mut out = Out::default();
         out.number(applied.events);
         out.number(applied.keys as u64);
-        Ok(out.finish())
+        out.finish()
     }
 
     fn delta_since(&self, known: &VersionVector) -> Result<Vec<u8>, Failure> {
@@ -92,7 +100,7 @@ impl Document {
     pub fn new(uuid: &[u8]) -> Result<Document, JsValue> {
         let uuid = Uuid::from_slice(uuid).map_err(|_| Failure::ARGUMENT)?;
         let holder = Holder::Plain(Box::default(), writer(uuid));
-        Ok(Self { holder, sent: None, last: None, tickets: Tickets::default() })
+        Ok(Self { holder, sends: false, before: None, last: None, tickets: Tickets::default() })
     }
 
     /// Begins with a state, exactly as it was, instead of an empty store.
@@ -122,12 +130,14 @@ impl Document {
     /// Writes a group to one value, at this time. Returns how many of its parts had an effect.
     pub fn write(&mut self, now: f64, op: u8, arguments: &[u8]) -> Result<u32, JsValue> {
         set_time(now);
+        self.will_write()?;
         Ok(write::write(self, op, In::new(arguments))?)
     }
 
     /// Settles conflicts, at this time. Answers with what was settled.
     pub fn settle(&mut self, now: f64, op: u8, arguments: &[u8]) -> Result<Vec<u8>, JsValue> {
         set_time(now);
+        self.will_write()?;
         Ok(settle::settle(self, op, In::new(arguments))?)
     }
 
@@ -150,7 +160,7 @@ impl Document {
     pub fn merge(&mut self, other: &Document) -> Result<Vec<u8>, JsValue> {
         let other = other.store()?;
         let applied = self.holder.update(|live, _| Ok(live.merge(other)?))?;
-        Ok(self.took(applied)?)
+        Ok(self.took(applied))
     }
 
     /// What someone lacks who has seen `known`.
@@ -162,19 +172,11 @@ impl Document {
 
     /// What was written here since the last time, as a delta; empty the first time and if there is nothing.
     pub fn written(&mut self) -> Result<Vec<u8>, JsValue> {
-        let version = self.store()?.version();
-        match &self.sent {
-            Some(sent) if sent == version => return Ok(Vec::new()),
-            None => {
-                self.sent = Some(version.clone());
-                return Ok(Vec::new());
-            }
-            Some(_) => {}
+        self.sends = true;
+        match self.before.take() {
+            Some(before) if before != *self.store()?.version() => Ok(self.delta_since(&before)?),
+            _ => Ok(Vec::new()),
         }
-        let version = version.clone();
-        let bytes = self.delta_since(self.sent.as_ref().unwrap_or(&version))?;
-        self.sent = Some(version);
-        Ok(bytes)
     }
 
     /// Discards what is not needed any more.

@@ -107,6 +107,9 @@ fn set_all(config: &mut Config, input: &mut In<'_>) -> Result<(), Failure> {
 
 /// What is done as a member.
 pub fn act(document: &mut Document, op: u8, now: u64, mut input: In<'_>) -> Result<Vec<u8>, Failure> {
+    if op == op::REBASE {
+        document.will_write()?;
+    }
     let Holder::Member(replica) = &mut document.holder else { return Err(Failure::NO_REPLICA) };
     let mut out = Out::default();
     match op {
@@ -115,7 +118,7 @@ pub fn act(document: &mut Document, op: u8, now: u64, mut input: In<'_>) -> Resu
             let result = replica.handle(input.peer()?, input.bytes()?, now);
             let changed = *replica.value().version() != before;
             if changed {
-                document.took_in()?;
+                document.took_in();
             }
             result?;
             out.flag(changed);
