@@ -74,7 +74,7 @@ impl Value {
     }
 
     /// As `map`, compiled once.
-    fn map_of(mut entries: Vec<(Arc<str>, Self)>) -> Result<Self, TooDeep> {
+    fn map_of(mut entries: Entries) -> Result<Self, TooDeep> {
         entries.sort_by(|(one, _), (other, _)| one.cmp(other));
         entries.dedup_by(|later, earlier| {
             let same = later.0 == earlier.0;
@@ -176,7 +176,9 @@ impl Deref for List {
 
 /// The entries of a map in the order of their keys, shared.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Map(Arc<Nested<Vec<(Arc<str>, Value)>>>);
+pub struct Map(Arc<Nested<Entries>>);
+
+type Entries = Vec<(Arc<str>, Value)>;
 
 impl Map {
     /// The value of a key. O(log of the entries).
