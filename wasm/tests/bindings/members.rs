@@ -15,8 +15,8 @@ pub fn member(number: u8) -> Remote {
 
 /// Own id, store, seed, not durable, all with all, timing and bounds as they are.
 pub fn start(number: u8) -> Args {
-    let empty = [7, 0];
-    Args::default().text(&id(number)).text(&id(99)).number(5).number(0).number(0).raw(&empty).raw(&empty)
+    const SETTINGS: usize = 24;
+    Args::default().text(&id(number)).text(&id(99)).number(5).number(0).number(0).raw(&[0; SETTINGS])
 }
 
 /// Hands on what two members have for each other, for so many milliseconds. Returns how many messages there were.
