@@ -161,19 +161,24 @@ impl<T> SortedRuns<T> {
         (run, place)
     }
 
-    /// Enters a value that is not there.
-    pub(crate) fn insert(&mut self, value: T, order: &dyn Fn(&T) -> Ordering) {
-        let (run, Err(at)) = self.place(order) else { return };
+    /// Enters a value, and says whether it was not there.
+    pub(crate) fn insert(&mut self, value: T, order: &dyn Fn(&T) -> Ordering) -> bool {
+        let (run, Err(at)) = self.place(order) else { return false };
         if self.runs.is_empty() || (run + 1 == self.runs.len() && at == self.runs[run].len() && at >= RUN) {
             // At the end: full runs stay full.
             self.runs.push(alloc::vec![value]);
-            return;
+            return true;
         }
         self.runs[run].insert(at, value);
         if self.runs[run].len() > RUN {
             let half = self.runs[run].split_off(RUN / 2);
             self.runs.insert(run + 1, half);
         }
+        true
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.runs.iter().flatten()
     }
 
     /// Takes a value out, if it is there.
@@ -220,8 +225,7 @@ mod tests {
                 runs.remove(&|other: &u64| other.cmp(&value));
                 tree.remove(&value);
             } else {
-                runs.insert(value, &|other| other.cmp(&value));
-                tree.insert(value);
+                assert_eq!(runs.insert(value, &|other| other.cmp(&value)), tree.insert(value));
             }
             assert!(runs.runs.iter().all(|run| !run.is_empty() && run.len() <= RUN));
             if step % 7 == 0 {
@@ -229,7 +233,7 @@ mod tests {
                 assert!(runs.from(&|other| other.cmp(&from)).eq(tree.range(from..)), "{step}: from {from}");
             }
         }
-        assert!(tree.len() > 100);
+        assert!(tree.len() > 100 && runs.iter().eq(&tree));
         for value in tree {
             runs.remove(&|other| other.cmp(&value));
         }

@@ -121,3 +121,21 @@ mod as_if_the_new_writer_had_written_it {
         }
     }
 }
+
+/// A count that another writer of this process has reset stands on the key of a branch of which nothing has left: once
+/// that has another name, the key must have it, too, or else nobody could read the value back.
+#[test]
+fn what_others_wrote_to_the_key_of_a_renamed_branch_moves_with_it() {
+    use dotted::{Limits, PnCounter, Shared, Writer};
+
+    let [mut forked, mut other, mut fresh] = [1, 2, 3].map(Writer::from_seed);
+    let mut value = PnCounter::new();
+    value.increment(&mut other, 1).unwrap();
+    value.increment(&mut forked, 5).unwrap();
+    value.reset(&mut other);
+    value.rebase(&PnCounter::new(), &Shared::new(forked.uuid()), &mut fresh).unwrap();
+    let mut read = PnCounter::decode(&value.encode(), &Limits::default()).expect("what is written can be read");
+    assert_eq!((read.value(), &read), (0, &value));
+    read.increment(&mut fresh, 2).unwrap();
+    assert_eq!(read.value(), 2);
+}

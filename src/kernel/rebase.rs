@@ -252,6 +252,14 @@ impl<S: Kind> StoreDelta<S> {
                     }
                 }
             }
+            // Where nothing of a branch has left, nothing is left of its name, even if what stands on its key is by others.
+            let key = match moved {
+                Some(Moved { shared: 0, .. }) => {
+                    let owner = key.writer();
+                    renaming.key(key, |slot, _| Some(slot) == owner)
+                }
+                _ => key,
+            };
             self.list(renaming.kept_key(key), theirs);
         }
     }

@@ -8,7 +8,7 @@ use xxhash_rust::xxh64::xxh64;
 
 use super::message::{MAX_RANGES, PART_OVERHEAD, Part, parts_of};
 use crate::causality::VersionVector;
-use crate::sorted::SortedMap;
+use crate::sorted::SortedRuns;
 
 /// An encoded delta, shared by all peers that lack the same.
 #[derive(Debug, Clone)]
@@ -93,7 +93,9 @@ struct Staging {
     id: u64,
     total: usize,
     size: usize,
-    parts: SortedMap<u32, Box<[u8]>>,
+    /// By their places. They may come in any order.
+    parts: SortedRuns<(u32, Box<[u8]>)>,
+    count: usize,
     bytes: usize,
     /// When its last new part came.
     touched: u64,
@@ -107,7 +109,7 @@ impl Staging {
         let mut missing = Vec::new();
         let mut next = 0;
         let end = parts_of(self.total, self.size);
-        for index in self.parts.keys().copied().chain([end]) {
+        for index in self.parts.iter().map(|&(index, _)| index).chain([end]) {
             if index > next {
                 missing.push(next..index);
                 if missing.len() == MAX_RANGES {
@@ -166,21 +168,22 @@ impl Stagings {
         let at = self.list.iter().position(same).unwrap_or_else(|| {
             self.make_room(count.max(1) - 1);
             let (id, total, size) = (part.id, part.total, part.size);
-            let parts = SortedMap::default();
-            self.list.push(Staging { id, total, size, parts, bytes: 0, touched: now, ask_at: 0, asked: 0 });
+            let parts = SortedRuns::default();
+            self.list.push(Staging { id, total, size, parts, count: 0, bytes: 0, touched: now, ask_at: 0, asked: 0 });
             self.list.len() - 1
         });
         let mut staging = self.list.swap_remove(at);
-        if !staging.parts.contains(&part.index) {
-            staging.bytes += part.bytes.len();
-            staging.parts.entry(part.index, || part.bytes.into_boxed_slice());
+        let bytes = part.bytes.len();
+        if staging.parts.insert((part.index, part.bytes.into_boxed_slice()), &|(index, _)| index.cmp(&part.index)) {
+            staging.count += 1;
+            staging.bytes += bytes;
             staging.touched = now;
             staging.asked = 0;
         }
         staging.ask_at = now.saturating_add(retry);
-        if staging.parts.len() == parts_of(staging.total, staging.size) as usize {
+        if staging.count == parts_of(staging.total, staging.size) as usize {
             let mut bytes = Vec::with_capacity(staging.total);
-            staging.parts.values().for_each(|part| bytes.extend_from_slice(part));
+            staging.parts.iter().for_each(|(_, part)| bytes.extend_from_slice(part));
             return self.finish(staging.id, bytes);
         }
         while self.bytes() + staging.bytes > limit {

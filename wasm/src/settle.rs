@@ -90,11 +90,17 @@ fn run<'e>(
     };
     let settled = match target {
         None => store.resolve_all(edit, by)?,
-        Some((named, deletes)) => store.resolve_all_of(edit, named, *deletes, by)?,
+        Some((named, deletes)) if has_conflicts(named.kind) => store.resolve_all_of(edit, named, *deletes, by)?,
+        Some(_) => return Err(Failure::ARGUMENT),
     };
     Ok(settled
         .iter()
         .fold(None, |_, Settled { conflict, by }| put(&conflict.key.named(), conflict.key.key(), conflict, by, out)))
+}
+
+/// Whether concurrent writes to values of this type can differ.
+fn has_conflicts(kind: ValueKind) -> bool {
+    matches!(kind, ValueKind::Register | ValueKind::MultiRegister | ValueKind::Map | ValueKind::Record)
 }
 
 /// Returns the event.

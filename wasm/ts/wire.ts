@@ -205,6 +205,10 @@ export class Out {
 const WINDOW = 4096;
 /** Of an answer with fewer bytes each text is decoded by itself. */
 const SHORT = 256;
+/** Longer texts are decoded by themselves. */
+const LONG = 512;
+/** A window that is good for fewer texts was not worth decoding: there are bytes between them, or other scripts. */
+const WORTH = 4;
 
 /** Reads answers. @internal */
 export class In {
@@ -214,6 +218,11 @@ export class In {
   #window = "";
   #from = 0;
   #to = 0;
+  /** How many texts the last window was good for, until that is judged. */
+  #served: number | undefined;
+  /** Windows that were not worth it are followed by pauses that double. */
+  #pause = 0;
+  #next = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
@@ -282,6 +291,14 @@ export class In {
    * characters as bytes, none of the texts has anything but ASCII: what takes several bytes would be one character.
    */
   #look(start: number): void {
+    if (this.#served !== undefined && this.#served < WORTH) {
+      this.#served = undefined;
+      this.#pause = 2 * this.#pause + WINDOW;
+      this.#next = start + this.#pause;
+      return;
+    }
+    if (this.#served !== undefined) this.#pause = 0;
+    this.#served = 0;
     const bytes = this.#bytes.subarray(start, start + WINDOW);
     const window = decoder.decode(bytes);
     this.#window = window.length === bytes.length ? window : "";
@@ -295,8 +312,11 @@ export class In {
     const start = this.#at;
     const end = start + length;
     this.#at = end;
-    if (end > this.#to && length < WINDOW && bytes.length > SHORT) this.#look(start);
-    if (end <= this.#to && this.#window !== "") return this.#window.substring(start - this.#from, end - this.#from);
+    if (end > this.#to && start >= this.#next && length <= LONG && bytes.length > SHORT) this.#look(start);
+    if (end <= this.#to && this.#window !== "") {
+      if (this.#served !== undefined) this.#served += 1;
+      return this.#window.substring(start - this.#from, end - this.#from);
+    }
     if (length < 32 && end <= bytes.length) {
       // Short ASCII, the usual case, four at a time: several times as fast as a decoder.
       let text = "";
