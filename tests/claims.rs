@@ -3,10 +3,11 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use common::random::Random;
 use dotted::replication::{Config, PeerId, Replica, Reservation, Reservations};
-use dotted::{ClaimError, Claims, Crdt, Seat, Writer};
+use dotted::{ClaimError, Claims, Crdt, Named, Seat, Snapshot, Store, StoreKey, Value, ValueKind, Watched, Writer};
 use uuid::Uuid;
 
 type Seats = Claims<String>;
@@ -159,13 +160,19 @@ fn both_claimants_are_told() {
         if now == 1000 {
             for at in [0, 2] {
                 let desk = &mut desks[at];
-                let claimed = replicas[at].update(|value, writer| desk.claim(value, writer, seat()));
+                let claim = |value: &mut Seats, writer: &mut Writer| {
+                    value.edit(writer, |mut claims, edit| desk.claim(&mut claims, edit, seat()))
+                };
+                let claimed = replicas[at].update(claim);
                 claimed.expect("there is no fork").expect("it is free there");
             }
         }
         for at in 0..3 {
             let desk = &mut desks[at];
-            told[at].extend(replicas[at].update(|value, writer| desk.step(value, writer)).expect("there is no fork"));
+            let step = |value: &mut Seats, writer: &mut Writer| {
+                value.edit(writer, |mut claims, edit| desk.step(&mut claims, edit))
+            };
+            told[at].extend(replicas[at].update(step).expect("there is no fork"));
             replicas[at].tick(now);
             while let Some(message) = replicas[at].poll_transmit() {
                 let to = peers.iter().position(|&peer| peer == message.to).expect("a member");
@@ -241,6 +248,62 @@ fn one_history(seed: u64) {
         }
     }
     assert!(!confirmed.is_empty(), "seed {seed}");
+}
+
+/// Beside other values of a store, by whose delta the answers arrive.
+#[test]
+fn in_a_store_it_is_shown_and_not_removed() {
+    let [mut a, mut b] = [0, 1].map(writer);
+    let members = [1, 2].map(PeerId::from_seed);
+    let ids = members.map(|member| member.uuid());
+    let mut tokyo = Reservations::<Arc<str>>::new(members[0], &members);
+    let (mut here, mut there) = (Store::new(), Store::new());
+    here.edit(&mut a, |mut store, edit| tokyo.claim(&mut store.claims("seats"), edit, "12A".into()))
+        .expect("it is free");
+    there.edit(&mut b, |mut store, edit| {
+        store.counter("sold").increment(edit, 1).expect("it fits");
+        store.claims("seats").claim(edit, "12A".into(), ids[1], &ids).expect("it is free there");
+    });
+    assert_eq!(there.claims("seats").claim(&mut b, "12A", ids[1], &ids), Err(ClaimError::Taken { holder: ids[1] }));
+    here.merge(&there);
+    there.merge(&here);
+
+    let told = here.edit(&mut a, |mut store, edit| tokyo.step(&mut store.claims("seats"), edit));
+    let view = there.view().claims("seats");
+    let Seat::Confirmed { holder, round: 0 } = view.seat(&"12A".into(), &ids) else { panic!("all have answered") };
+    let mine = Reservation::Confirmed { resource: Arc::from("12A"), round: 0 };
+    let lost = Reservation::ClaimLost { resource: Arc::from("12A"), round: 0, holder: Some(members[1]) };
+    assert_eq!(told, [if holder == ids[0] { mine.clone() } else { lost }]);
+    // After a restart what stands is told again.
+    let mut london = Reservations::resume(members[1], &members, view);
+    let told = there.edit(&mut b, |mut store, edit| london.step(&mut store.claims("seats"), edit));
+    assert_eq!(told.contains(&mine), holder == ids[1]);
+
+    assert_eq!(there.remove(&mut b, "seats"), None);
+    let standing = [(Arc::from("12A"), ids[0], 0), (Arc::from("12A"), ids[1], 0)];
+    let mut watched = Watched::new(there.clone());
+    let Snapshot::Claims(mut shown) = (*watched.snapshot("seats", ValueKind::Claims)).clone() else { panic!("claims") };
+    shown.sort();
+    assert_eq!(shown, standing);
+    assert!(there.claims("seats").release(&mut b, "12A", ids[1]).is_some());
+    assert_eq!(there.claims("seats").standing(), [(&standing[0].0, ids[0], 0)]);
+    let json = serde_json::to_string(&there).expect("it is written");
+    assert_eq!(serde_json::from_str::<Store>(&json).expect("it is read"), there);
+    let named = Named { name: "seats".into(), kind: ValueKind::Claims };
+    let key = StoreKey::new(named.clone(), watched_key(&mut here, &mut a, &ids)).expect("it was listed");
+    assert_eq!((key.claim(), key.request(), key.named()), (Some(("12B", ids[0])), None, named.clone()));
+    for wrong in [Value::bytes([0u8; 15]), Value::bytes([[0u8; 16], [0xff; 16]].concat()), "12A".into()] {
+        assert_eq!(StoreKey::new(named.clone(), Some(wrong)), None);
+    }
+}
+
+/// The key of a claim, as it is listed.
+fn watched_key(store: &mut Store, writer: &mut Writer, ids: &[Uuid]) -> Option<Value> {
+    let mut watched = Watched::new(std::mem::take(store));
+    watched.edit(writer, |mut store, edit| {
+        store.claims("seats").claim(edit, "12B".into(), ids[0], ids).expect("it is free");
+    });
+    watched.poll_changes()?.changes.pop()?.key
 }
 
 #[cfg(feature = "mutants")]

@@ -7,16 +7,19 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 
 use common::random::Random;
 use dotted::{
-    Ask, BoundedCounterBody, Causal, CausalInbox, Crdt, DeletePolicy, DeleteWins, Deletes, Delta, Edit, Fragment,
-    Limits, MapBody, Operation, PnCounterBody, RecordBody, ReplicaId, Resolver, SetBody, StoreBody, ValueKind,
-    Versioned, View, Writer,
+    Ask, BoundedCounterBody, Causal, CausalInbox, ClaimsBody, Crdt, DeletePolicy, DeleteWins, Deletes, Delta, Dispute,
+    Edit, Fragment, LedgerBody, Limits, MapBody, Operation, PnCounterBody, RecordBody, ReplicaId, RequestId, Resolver,
+    SetBody, StoreBody, Transfer, ValueKind, Versioned, View, Writer,
 };
+use uuid::Uuid;
 
 /// The types on their own, and a store in which the same is done to values of the same types.
-type Body = (SetBody<u8>, MapBody<u8, u8>, PnCounterBody, (Records, StoreBody, BoundedCounterBody));
+type Body = (SetBody<u8>, MapBody<u8, u8>, PnCounterBody, (Records, StoreBody, BoundedCounterBody, Facts));
+type Facts = (LedgerBody<Transfer>, ClaimsBody<Arc<str>>);
 type Records = (RecordBody<u8>, RecordBody<u8, DeleteWins>, RecordBody<u8, Ask>);
 type Value = Causal<Body>;
 
@@ -33,7 +36,7 @@ struct World {
 
 /// A few writes, maybe several on one key.
 fn write<'e>(random: &mut Random, parts: <Body as Fragment>::Mut<'e>, edit: &mut Edit<'e>) {
-    let (mut set, mut map, mut count, (records, mut store, mut bounded)) = parts;
+    let (mut set, mut map, mut count, (records, mut store, mut bounded, (mut ledger, mut claims))) = parts;
     let (mut record, mut deleting, mut asking) = records;
     // To all three records, and to those in the store.
     macro_rules! records {
@@ -56,7 +59,7 @@ fn write<'e>(random: &mut Random, parts: <Body as Fragment>::Mut<'e>, edit: &mut
         let (key, value) = (random.below(4) as u8, random.below(3) as u8);
         let field = ["a", "b", "c"][random.below(3)];
         let (text, by) = (key.to_string(), 1 + u64::from(value));
-        match random.below(29) {
+        match random.below(35) {
             0..2 => _ = (set.insert(edit, key), store.set("x").insert(edit, key.into())),
             2 => _ = (set.remove(edit, &key), store.set("x").remove(edit, &i64::from(key))),
             3 => _ = (set.clear(edit), store.set("x").clear(edit)),
@@ -114,6 +117,49 @@ fn write<'e>(random: &mut Random, parts: <Body as Fragment>::Mut<'e>, edit: &mut
                     (bounded.transfer(edit, &to, by), store.bounded_counter("x").transfer(edit, &to, by));
                 assert_eq!(done.err(), named.err());
             }
+            29 => {
+                let (id, entry) = (request(random), transfer(random));
+                let done = ledger.record(edit, id, entry.clone());
+                assert_eq!(done.err(), store.ledger("x").record(edit, id, entry).err());
+            }
+            30 => {
+                let (id, entry) = (request(random), transfer(random));
+                let done = ledger.resolve(edit, id, entry.clone());
+                assert_eq!(done.is_some(), store.ledger("x").resolve(edit, id, entry).is_some());
+            }
+            31 => {
+                let RequestId { client, number } = request(random);
+                if random.chance(50) {
+                    let done = ledger.dismiss(edit, RequestId { client, number });
+                    let named = store.ledger("x").dismiss(edit, RequestId { client, number });
+                    assert_eq!(done.is_some(), named.is_some());
+                } else if random.chance(20) {
+                    // A block of them, so that there is something to fold.
+                    for number in 0..64 {
+                        let (id, entry) = (RequestId { client, number }, transfer(random));
+                        let done = ledger.record(edit, id, entry.clone());
+                        assert_eq!(done.err(), store.ledger("x").record(edit, id, entry).err());
+                    }
+                    assert_eq!(ledger.fold(edit, client), store.ledger("x").fold(edit, client));
+                }
+            }
+            32..35 => {
+                let (me, resource) = (MEMBERS[random.below(3)], Arc::from(field));
+                match random.below(4) {
+                    0 | 1 => {
+                        let done = claims.claim(edit, Arc::clone(&resource), me, &MEMBERS);
+                        assert_eq!(done.err(), store.claims("x").claim(edit, resource, me, &MEMBERS).err());
+                    }
+                    2 => {
+                        let done = claims.release(edit, &resource, me);
+                        assert_eq!(done.is_some(), store.claims("x").release(edit, &resource, me).is_some());
+                    }
+                    _ => {
+                        let done = claims.acknowledge(edit, me, &MEMBERS);
+                        assert_eq!(done.is_some(), store.claims("x").acknowledge(edit, me, &MEMBERS).is_some());
+                    }
+                }
+            }
             _ => {
                 let alone = map.resolve_all(edit, Resolver::Latest).expect("it is a function");
                 let named = store.map("x").resolve_all(edit, Resolver::Latest).expect("it is a function");
@@ -121,6 +167,16 @@ fn write<'e>(random: &mut Random, parts: <Body as Fragment>::Mut<'e>, edit: &mut
             }
         }
     }
+}
+
+const MEMBERS: [Uuid; 3] = [Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3)];
+
+fn request(random: &mut Random) -> RequestId {
+    RequestId { client: MEMBERS[random.below(2)], number: [0, 1, 63, 64][random.below(4)] }
+}
+
+fn transfer(random: &mut Random) -> Transfer {
+    Transfer { from: "ana".into(), to: "ben".into(), amount: 1 + random.below(2) as u64 }
 }
 
 fn integer(value: &dotted::Value) -> u8 {
@@ -145,7 +201,7 @@ fn check_record<P: DeletePolicy>(record: View<'_, Versioned<u8, P>>, store: View
 
 /// A value in a store shows what one of its type shows on its own.
 fn check_mirror(value: &Value) {
-    let (set, map, count, ((record, deleting, asking), store, bounded)) = value.view();
+    let (set, map, count, ((record, deleting, asking), store, bounded, (ledger, claims))) = value.view();
     assert!(set.iter().copied().eq(store.set("x").iter().map(integer)));
     assert_eq!(set.len(), store.set("x").len());
     let entries = map.iter().map(|(&key, &value)| (key.to_string(), value));
@@ -155,6 +211,24 @@ fn check_mirror(value: &Value) {
     assert_eq!(bounded.holders(), store.bounded_counter("x").holders());
     assert!(bounded.overdrawn() == 0 && bounded.value() >= 0);
     assert_eq!(bounded.value(), bounded.holders().iter().map(|(_, rights)| rights).sum());
+    let named = store.ledger("x");
+    assert_eq!(ledger.total(), named.total());
+    let requests: BTreeMap<_, _> = ledger.requests().collect();
+    assert_eq!(requests, named.requests().collect());
+    // Where several say different things, the versions are in the order of their dots in both.
+    let dispute = |found: &Dispute<'_, Transfer>| {
+        (found.id, found.folded, found.versions.iter().map(|version| version.value.cloned()).collect::<Vec<_>>())
+    };
+    let alone: Vec<_> = ledger.disputes().iter().map(dispute).collect();
+    assert_eq!(alone, named.disputes().iter().map(dispute).collect::<Vec<_>>());
+    for resource in claims.resources() {
+        assert_eq!(claims.seat(resource, &MEMBERS), store.claims("x").seat(resource, &MEMBERS));
+    }
+    let standing = |mut standing: Vec<(&Arc<str>, Uuid, u64)>| {
+        standing.sort();
+        standing.into_iter().map(|(resource, member, round)| (resource.clone(), member, round)).collect::<Vec<_>>()
+    };
+    assert_eq!(standing(claims.standing()), standing(store.claims("x").standing()));
     check_record(record, store, "x");
     check_record(deleting, store, "deleting");
     check_record(asking, store, "asking");
@@ -181,14 +255,15 @@ fn check_mirror(value: &Value) {
 
 fn reads(value: &Value) -> String {
     check_mirror(value);
-    let (set, map, count, ((record, deleting, asking), store, bounded)) = value.view();
+    let (set, map, count, ((record, deleting, asking), store, bounded, (ledger, claims))) = value.view();
+    let facts = (ledger.total(), ledger.requests().collect::<Vec<_>>(), ledger.disputes(), claims.standing());
     let maps = (map.iter().collect::<Vec<_>>(), map.conflicts());
     let records = (record.iter().collect::<Vec<_>>(), record.conflicts(), record.len());
     let policies = (deleting.iter().collect::<Vec<_>>(), asking.iter().collect::<Vec<_>>());
     let bounded = (bounded.value(), bounded.holders());
     let store = (store.names().collect::<Vec<_>>(), store.conflicts());
     format!(
-        "{value:?} {:?} {maps:?} {} {records:?} {policies:?} {bounded:?} {store:?}",
+        "{value:?} {:?} {maps:?} {} {records:?} {policies:?} {bounded:?} {store:?} {facts:?}",
         set.iter().collect::<Vec<_>>(),
         count.value()
     )

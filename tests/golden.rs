@@ -231,6 +231,28 @@ golden!(bounded_counter_in_store, Store, "bounded_counter_in_store", |value, wri
     value.bounded_counter("stock").try_decrement(b, 30).expect("there are so many");
 });
 
+golden!(facts_in_store, Store, "facts_in_store", |value, writers| {
+    let [a, b, c] = &mut writers;
+    let pay = |amount| Transfer { from: "ana".into(), to: "ben".into(), amount };
+    let client = Uuid::from_u128(1);
+    let members = [1, 2, 3].map(Uuid::from_u128);
+    value.edit(a, |mut store, edit| {
+        let mut ledger = store.ledger("payments");
+        for number in 0..64 {
+            ledger.record(edit, RequestId { client, number }, pay(number)).expect("it is new");
+        }
+    });
+    value.ledger("payments").record(b, RequestId { client, number: 300 }, pay(1)).expect("it is new");
+    let mut other = value.clone();
+    value.ledger("payments").fold(a, client);
+    value.claims("seats").claim(a, "12A", members[0], &members).expect("it is free");
+    other.claims("seats").claim(b, "12A", members[1], &members).expect("it is free");
+    other.set("cart").insert(b, "milk");
+    value.try_merge(&other).expect("it fits");
+    value.claims("seats").release(a, "12A", members[0]);
+    value.claims("seats").acknowledge(c, members[2], &members);
+});
+
 #[test]
 fn operations() {
     let [mut a, mut b, _] = writers();

@@ -5,7 +5,10 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::random::Random;
-use dotted::{Crdt, Ledger, Limits, Recorded, ReplicaId, Request, RequestId, Reused, Timestamp, Transfer, Writer};
+use dotted::{
+    Crdt, Ledger, Limits, Named, Recorded, ReplicaId, Request, RequestId, Reused, Snapshot, Store, StoreKey, Timestamp,
+    Transfer, Value, ValueKind, Watched, Writer,
+};
 use uuid::Uuid;
 
 type Transfers = Ledger<Transfer>;
@@ -283,6 +286,69 @@ fn one_history(seed: u64) {
         assert_eq!(ledgers[at].total().of("ben"), i128::from(sum), "seed {seed}");
         assert!(ledgers[at].disputes().is_empty(), "seed {seed}");
     }
+}
+
+/// Beside other values of a store: a payment and what it pays for arrive together.
+#[test]
+fn in_a_store_it_is_shown_and_not_removed() {
+    let (mut tokyo, mut london) = writers();
+    let mut here = Watched::new(Store::new());
+    here.edit(&mut tokyo, |mut store, edit| {
+        store.set("orders").insert(edit, "tea".into());
+        store.ledger("payments").record(edit, id(1, 300), pay(10)).expect("it is new");
+    });
+    let batch = here.poll_changes().expect("it was written");
+    let change = batch.changes.iter().find(|change| change.named.kind == ValueKind::Ledger).expect("it is listed");
+    let key = StoreKey::new(change.named.clone(), change.key.clone()).expect("it was listed");
+    assert_eq!((key.request(), key.claim()), (Some(id(1, 300)), None));
+
+    let mut there = Store::new();
+    there.ledger("payments").record(&mut london, id(1, 300), pay(11)).expect("it is new there");
+    there.ledger("payments").record(&mut london, id(2, 0), pay(1)).expect("it is new");
+    here.merge(&Watched::new(there.clone()));
+    assert_eq!(here.store().view().ledger("payments").total().of("ben"), 1);
+    assert_eq!(here.store().conflicts().len(), 0, "disputes are listed by the ledger");
+    let mut here = here.into_store();
+    assert_eq!(here.ledger("payments").disputes().len(), 1);
+    assert_eq!(here.ledger("payments").record(&mut tokyo, id(1, 300), pay(11)), Err(Reused(id(1, 300))));
+    assert!(here.ledger("payments").resolve(&mut tokyo, id(1, 300), pay(11)).is_some());
+    assert_eq!(here.remove(&mut tokyo, "payments"), None);
+
+    for number in 0..130 {
+        here.ledger("payments").record(&mut tokyo, id(3, number), pay(1)).expect("it is new");
+    }
+    assert_eq!(here.ledger("payments").fold(&mut tokyo, Uuid::from_u128(3)), 2);
+    there.ledger("payments").record(&mut london, id(3, 64), pay(2)).expect("it is new there");
+    here.merge(&there);
+    assert_eq!(here.ledger("payments").get(id(3, 0)), Some(Request::Folded));
+    assert!(here.ledger("payments").dismiss(&mut tokyo, id(3, 64)).is_some());
+    assert_eq!(here.ledger("payments").total().of("ben"), 1 + 11 + 130);
+    assert_eq!(here.ledger("payments").requests().count(), 2 + 2);
+
+    let json = serde_json::to_string(&here).expect("it is written");
+    assert_eq!(serde_json::from_str::<Store>(&json).expect("it is read"), here);
+    assert_eq!(Store::decode(&here.encode(), &Limits::default()), Ok(here.clone()));
+    let total = here.ledger("payments").total();
+    assert_eq!(*Watched::new(here).snapshot("payments", ValueKind::Ledger), Snapshot::Ledger(total));
+}
+
+/// A request has one key: no padding, no leading zeros, nothing else.
+#[test]
+fn keys_that_are_none_are_refused() {
+    let named = Named { name: "payments".into(), kind: ValueKind::Ledger };
+    let key = |bytes: &[u8]| StoreKey::new(named.clone(), Some(Value::bytes(bytes))).map(|key| key.request());
+    let client = [7; 16];
+    let with = |is_block: u8, number: &[u8]| [&[is_block], &client[..], number].concat();
+    let request = |number| RequestId { client: Uuid::from_bytes(client), number };
+    assert_eq!(key(&with(0, &[])), Some(Some(request(0))));
+    assert_eq!(key(&with(0, &[1, 0])), Some(Some(request(256))));
+    assert_eq!(key(&with(0, &[255; 8])), Some(Some(request(u64::MAX))));
+    assert_eq!(key(&with(1, &[5])), Some(None), "a block is no request");
+    for wrong in [vec![], vec![0; 16], with(2, &[]), with(0, &[0]), with(0, &[0, 1]), with(0, &[1; 9])] {
+        assert_eq!(key(&wrong), None, "{wrong:?}");
+    }
+    assert_eq!(StoreKey::new(named.clone(), Some("x".into())), None);
+    assert_eq!(StoreKey::new(named, None), None);
 }
 
 #[cfg(feature = "mutants")]

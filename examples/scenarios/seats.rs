@@ -1,7 +1,7 @@
 //! A seat that is booked twice.
 
 use dotted::replication::{PeerId, Reservation, Reservations};
-use dotted::{BoundedCounter, Claims, LwwRegister, MvRegister, Seat};
+use dotted::{BoundedCounter, Claims, LwwRegister, MvRegister, Seat, Writer};
 
 use super::story::{Clock, Story, reunite};
 
@@ -57,17 +57,23 @@ fn claims() -> String {
     let members = [PeerId::from_seed(1), PeerId::from_seed(2)];
     let [mut in_london, mut in_tokyo] = members.map(|me| Reservations::new(me, &members));
     let (mut here, mut there) = (Claims::new(), Claims::new());
-    in_london.claim(&mut here, &mut london, "12A".to_string()).expect("it is free");
+    let book = |desk: &mut Reservations<String>, claims: &mut Claims<String>, writer: &mut Writer| {
+        claims.edit(writer, |mut claims, edit| desk.claim(&mut claims, edit, "12A".into())).expect("it is free there");
+    };
+    let step = |desk: &mut Reservations<String>, claims: &mut Claims<String>, writer: &mut Writer| {
+        claims.edit(writer, |mut claims, edit| desk.step(&mut claims, edit))
+    };
+    book(&mut in_london, &mut here, &mut london);
     clock.pass(1);
-    in_tokyo.claim(&mut there, &mut tokyo, "12A".to_string()).expect("it is free there");
-    assert!(matches!(in_tokyo.seat(&there, &"12A".into()), Seat::Tentative { .. }));
-    assert!(in_london.step(&mut here, &mut london).is_empty());
+    book(&mut in_tokyo, &mut there, &mut tokyo);
+    assert!(matches!(in_tokyo.seat(there.view(), &"12A".into()), Seat::Tentative { .. }));
+    assert!(step(&mut in_london, &mut here, &mut london).is_empty());
     reunite(&mut here, &mut there);
     let resource = "12A".to_string();
     let confirmed = Reservation::Confirmed { resource: resource.clone(), round: 0 };
-    assert_eq!(in_london.step(&mut here, &mut london), [confirmed]);
+    assert_eq!(step(&mut in_london, &mut here, &mut london), [confirmed]);
     let lost = Reservation::ClaimLost { resource, round: 0, holder: Some(members[0]) };
-    assert_eq!(in_tokyo.step(&mut there, &mut tokyo), [lost]);
+    assert_eq!(step(&mut in_tokyo, &mut there, &mut tokyo), [lost]);
     "both claims are accepted as tentative. When each region has seen the other's, Ana's is confirmed for good, and \
      Ben is told that his is lost; neither was told anything wrong."
         .into()

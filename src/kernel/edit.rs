@@ -133,6 +133,13 @@ impl<'a> Edit<'a> {
         }
     }
 
+    /// The last event that was written in this group so far.
+    #[must_use]
+    pub fn last(&self) -> Option<Dot> {
+        let own = self.own.filter(|_| self.count > 0)?;
+        Some(Dot::new(own.id, self.context.version.at(own.slot)))
+    }
+
     /// The end of a group of which no operation is made.
     #[inline]
     pub(crate) fn close(self) {

@@ -7,9 +7,9 @@ use super::Replicas;
 use crate::codec::FragmentCodec;
 use crate::kernel::EventsMut;
 use crate::{
-    BoundedCounterBody, Causal, ClaimsBody, Data, DeletePolicy, DeltaCrdt, DwFlagBody, Edit, Effect, Escrow,
+    BoundedCounterBody, Causal, Claiming, ClaimsBody, Data, DeletePolicy, DeltaCrdt, DwFlagBody, Edit, Effect, Escrow,
     EwFlagBody, GCounterBody, Grouped, LedgerBody, LwwRegisterBody, MapBody, Mut, MvRegisterBody, PnCounterBody,
-    RecordBody, RequestId, Resolver, SetBody, StoreBody, Transfer, Value, Writer,
+    RecordBody, Recording, RequestId, Resolver, SetBody, StoreBody, Transfer, Value, Writer,
 };
 
 /// A type that can be written to at random, so that [`Replicas`] of it can be generated.
@@ -185,18 +185,26 @@ impl<V: Data + Arbitrary, P: DeletePolicy> GenerateBody for RecordBody<V, P> {
 
 impl<E: Effect + Arbitrary> GenerateBody for LedgerBody<E> {
     fn write<'e>(ledger: &mut Self::Mut<'e>, edit: &mut Edit<'e>, g: &mut Gen) {
-        let client = Uuid::from_u128(1);
-        let id = RequestId { client, number: one_of(g, [0, 1, 2, 63, 64]) };
-        match one_of(g, [0, 0, 0, 0, 1, 2, 3]) {
-            0 => drop(ledger.record(edit, id, common(g))),
-            1 => drop(ledger.resolve(edit, id, common(g))),
-            2 => drop(ledger.dismiss(edit, id)),
-            _ => {
-                for number in 0..64 {
-                    let _ = ledger.record(edit, RequestId { client, number }, common(g));
-                }
-                ledger.fold(edit, client);
+        write_ledger(ledger, edit, g);
+    }
+}
+
+fn write_ledger<'e, T: Effect + Arbitrary, E: EventsMut<'e, Kind = Recording<T>>>(
+    ledger: &mut Mut<'e, Recording<T>, E>,
+    edit: &mut Edit<'e>,
+    g: &mut Gen,
+) {
+    let client = Uuid::from_u128(1);
+    let id = RequestId { client, number: one_of(g, [0, 1, 2, 63, 64]) };
+    match one_of(g, [0, 0, 0, 0, 1, 2, 3]) {
+        0 => drop(ledger.record(edit, id, common(g))),
+        1 => drop(ledger.resolve(edit, id, common(g))),
+        2 => drop(ledger.dismiss(edit, id)),
+        _ => {
+            for number in 0..64 {
+                let _ = ledger.record(edit, RequestId { client, number }, common(g));
             }
+            ledger.fold(edit, client);
         }
     }
 }
@@ -210,13 +218,23 @@ impl Arbitrary for Transfer {
 
 impl<R: Data + Hash + Arbitrary> GenerateBody for ClaimsBody<R> {
     fn write<'e>(claims: &mut Self::Mut<'e>, edit: &mut Edit<'e>, g: &mut Gen) {
-        let members = [1, 2, 3].map(Uuid::from_u128);
-        let me = one_of(g, members);
-        match one_of(g, [0, 0, 0, 1, 2, 2]) {
-            0 => drop(claims.claim(edit, common(g), me, &members)),
-            1 => drop(claims.release(edit, &common(g), me)),
-            _ => drop(claims.acknowledge(edit, me, &members)),
-        }
+        let resource = common(g);
+        write_claims(claims, edit, resource, g);
+    }
+}
+
+fn write_claims<'e, R: Data + Hash, E: EventsMut<'e, Kind = Claiming<R>>>(
+    claims: &mut Mut<'e, Claiming<R>, E>,
+    edit: &mut Edit<'e>,
+    resource: R,
+    g: &mut Gen,
+) {
+    let members = [1, 2, 3].map(Uuid::from_u128);
+    let me = one_of(g, members);
+    match one_of(g, [0, 0, 0, 1, 2, 2]) {
+        0 => drop(claims.claim(edit, resource, me, &members)),
+        1 => drop(claims.release(edit, &resource, me)),
+        _ => drop(claims.acknowledge(edit, me, &members)),
     }
 }
 
@@ -225,7 +243,9 @@ impl GenerateBody for StoreBody {
         let name = one_of(g, ["a", "b"]);
         let value = Value::from(u8::arbitrary(g));
         let key = one_of(g, ["k", "l", "m"]);
-        match one_of(g, [0, 0, 1, 2, 3, 4, 4, 5, 5, 5, 6, 7, 7, 8, 9, 9, 9, 10, 11, 12, 13, 13, 14, 15]) {
+        match one_of(g, [0, 0, 1, 2, 3, 4, 4, 5, 5, 5, 6, 7, 7, 8, 9, 9, 9, 10, 11, 12, 13, 13, 14, 15, 16, 17, 17]) {
+            16 => write_ledger(&mut store.ledger(name), edit, g),
+            17 => write_claims(&mut store.claims(name), edit, key.into(), g),
             13 => write_escrow(&mut store.bounded_counter(name), edit, g),
             14 => drop(store.resolve_all(edit, resolver(g))),
             15 => drop(store.trim_siblings(edit, usize::arbitrary(g) % 3)),

@@ -2,13 +2,13 @@ use alloc::vec::Vec;
 use core::hash::Hash;
 
 use super::PeerId;
-use crate::causality::Writer;
-use crate::{ClaimError, Claims, Data, Seat};
+use crate::kernel::{Data, Edit, Events, EventsMut, Mut, View};
+use crate::types::{ClaimError, Claiming, Seat};
 
 /// The reservations of one member: it answers the claims of others, and tells what became of its own.
 ///
-/// It belongs to a [`Replica`](super::Replica) of [`Claims`], and is driven by it:
-/// [`step`](Reservations::step) after anything was taken in.
+/// It belongs to a [`Replica`](super::Replica) of [`Claims`](crate::Claims), or of a [`Store`](crate::Store) with claims
+/// in it, and is driven by it: [`step`](Reservations::step), within an edit, after anything was taken in.
 ///
 /// ```
 /// use dotted::replication::{PeerId, Reservation, Reservations};
@@ -19,12 +19,12 @@ use crate::{ClaimError, Claims, Data, Seat};
 /// let (mut here, mut there) = (Claims::new(), Claims::new());
 /// let mut tokyo = Reservations::new(members[0], &members);
 /// let mut london = Reservations::new(members[1], &members);
-/// tokyo.claim(&mut here, &mut a, "12A".to_string())?;
+/// here.edit(&mut a, |mut claims, edit| tokyo.claim(&mut claims, edit, "12A".to_string()))?;
 /// there.merge(&here);
-/// assert!(london.step(&mut there, &mut b).is_empty());
+/// assert!(there.edit(&mut b, |mut claims, edit| london.step(&mut claims, edit)).is_empty());
 /// here.merge(&there);
 /// let confirmed = Reservation::Confirmed { resource: "12A".to_string(), round: 0 };
-/// assert_eq!(tokyo.step(&mut here, &mut a), [confirmed]);
+/// assert_eq!(here.edit(&mut a, |mut claims, edit| tokyo.step(&mut claims, edit)), [confirmed]);
 /// # Ok::<(), dotted::ClaimError>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -73,16 +73,19 @@ impl<R: Data + Hash> Reservations<R> {
     /// After a restart: waits for the outcome of every claim of this member that the value holds,
     /// also of those that were told before.
     #[must_use]
-    pub fn resume(me: PeerId, members: &[PeerId], claims: &Claims<R>) -> Self {
+    pub fn resume<'a>(
+        me: PeerId,
+        members: &[PeerId],
+        claims: View<'a, Claiming<R>, impl Events<'a, Kind = Claiming<R>>>,
+    ) -> Self {
         let new = Self::new(me, members);
-        let mine = claims.resources().into_iter();
-        let waiting = mine.filter_map(|resource| Some((resource.clone(), claims.claimed(resource, new.me)?)));
-        Self { waiting: waiting.collect(), ..new }
+        let mine = claims.standing().into_iter().filter(|(_, member, _)| *member == new.me);
+        Self { waiting: mine.map(|(resource, _, round)| (resource.clone(), round)).collect(), ..new }
     }
 
     /// Whose a resource is.
     #[must_use]
-    pub fn seat(&self, claims: &Claims<R>, resource: &R) -> Seat {
+    pub fn seat<'a>(&self, claims: View<'a, Claiming<R>, impl Events<'a, Kind = Claiming<R>>>, resource: &R) -> Seat {
         claims.seat(resource, &self.members)
     }
 
@@ -90,23 +93,38 @@ impl<R: Data + Hash> Reservations<R> {
     ///
     /// # Errors
     /// [`ClaimError`]; nothing is written.
-    pub fn claim(&mut self, claims: &mut Claims<R>, writer: &mut Writer, resource: R) -> Result<(), ClaimError> {
-        claims.claim(writer, resource.clone(), self.me, &self.members)?;
-        let round = claims.claimed(&resource, self.me).unwrap_or_default();
+    pub fn claim<'e>(
+        &mut self,
+        claims: &mut Mut<'e, Claiming<R>, impl EventsMut<'e, Kind = Claiming<R>>>,
+        edit: &mut Edit<'e>,
+        resource: R,
+    ) -> Result<(), ClaimError> {
+        claims.claim(edit, resource.clone(), self.me, &self.members)?;
+        let round = claims.view(edit).claimed(&resource, self.me).unwrap_or_default();
         self.waiting.push((resource, round));
         Ok(())
     }
 
     /// Gives up a claim, confirmed or not. `false` if there is none.
-    pub fn release(&mut self, claims: &mut Claims<R>, writer: &mut Writer, resource: &R) -> bool {
+    pub fn release<'e>(
+        &mut self,
+        claims: &mut Mut<'e, Claiming<R>, impl EventsMut<'e, Kind = Claiming<R>>>,
+        edit: &mut Edit<'e>,
+        resource: &R,
+    ) -> bool {
         self.waiting.retain(|(waiting, _)| waiting != resource);
-        claims.release(writer, resource, self.me).is_some()
+        claims.release(edit, resource, self.me).is_some()
     }
 
     /// Answers the claims of others, and tells what became of own ones. It writes nothing
     /// when there is nothing new to answer.
-    pub fn step(&mut self, claims: &mut Claims<R>, writer: &mut Writer) -> Vec<Reservation<R>> {
-        claims.acknowledge(writer, self.me, &self.members);
+    pub fn step<'e>(
+        &mut self,
+        claims: &mut Mut<'e, Claiming<R>, impl EventsMut<'e, Kind = Claiming<R>>>,
+        edit: &mut Edit<'e>,
+    ) -> Vec<Reservation<R>> {
+        claims.acknowledge(edit, self.me, &self.members);
+        let claims = claims.view(edit);
         let mut told = Vec::new();
         self.waiting.retain(|(resource, round)| {
             let outcome = outcome(claims.seat(resource, &self.members), self.me, resource, *round);

@@ -225,7 +225,9 @@ impl<'e> Mut<'e, ByName> {
                 | ValueKind::BoundedCounter
                 | ValueKind::MultiRegister
                 | ValueKind::Flag
-                | ValueKind::Set => {}
+                | ValueKind::Set
+                | ValueKind::Ledger
+                | ValueKind::Claims => {}
             }
         }
         settled

@@ -1,4 +1,5 @@
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -9,8 +10,8 @@ use super::value::Value;
 use crate::causality::Dot;
 use crate::kernel::{DotStore, Kind, payload};
 use crate::types::{
-    AddWins, Count, Counting, EnableWins, Entry, Escrow, FieldEvent, LastWriteWins, Latest, MultiValue, Plain, Stamped,
-    tag,
+    AddWins, Claiming, Count, Counting, EnableWins, Entry, Escrow, FieldEvent, LastWriteWins, Latest, LedgerEvent,
+    MultiValue, Plain, Recording, Stamped, Statement, Transfer, tag,
 };
 
 /// The body of a [`Store`](crate::Store), for values made of values.
@@ -21,7 +22,7 @@ pub type StoreBody = DotStore<ByName>;
 pub enum ByName {}
 
 /// What an event of a store says: what an event of the type of the value would.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[doc(hidden)]
 #[serde(rename_all = "lowercase")]
 pub enum StoreEvent {
@@ -37,6 +38,10 @@ pub enum StoreEvent {
     Field(Box<FieldEvent<Value>>),
     /// Of a bounded counter.
     Entry(Entry),
+    /// Of a ledger.
+    Recorded(Box<LedgerEvent<Transfer>>),
+    /// Of claims.
+    Said(Statement),
 }
 payload!(StoreEvent);
 
@@ -61,6 +66,8 @@ impl Kind for ByName {
             ValueKind::Map => admits::<TextMap>(writer, &key.inner, event),
             ValueKind::Record => admits::<Fields>(writer, &key.inner, event),
             ValueKind::BoundedCounter => admits::<Escrow>(writer, &key.inner, event),
+            ValueKind::Ledger => admits::<Transfers>(writer, &key.inner, event),
+            ValueKind::Claims => admits::<TextClaims>(writer, &key.inner, event),
         }
     }
 
@@ -90,6 +97,8 @@ impl Kind for ByName {
             StoreEvent::Plain(plain) => plain.serialize(serializer),
             StoreEvent::Field(field) => field.serialize(serializer),
             StoreEvent::Entry(entry) => entry.serialize(serializer),
+            StoreEvent::Recorded(event) => event.serialize(serializer),
+            StoreEvent::Said(statement) => statement.serialize(serializer),
         }
     }
 
@@ -104,12 +113,18 @@ impl Kind for ByName {
             ValueKind::MultiRegister => StoreEvent::Plain(Deserialize::deserialize(deserializer)?),
             ValueKind::Record => StoreEvent::Field(Deserialize::deserialize(deserializer)?),
             ValueKind::BoundedCounter => StoreEvent::Entry(Deserialize::deserialize(deserializer)?),
+            ValueKind::Ledger => StoreEvent::Recorded(Deserialize::deserialize(deserializer)?),
+            ValueKind::Claims => StoreEvent::Said(Deserialize::deserialize(deserializer)?),
         })
     }
 }
 
 /// The kind of a map in a store.
-pub(super) type TextMap = LastWriteWins<alloc::sync::Arc<str>, Value>;
+pub(super) type TextMap = LastWriteWins<Arc<str>, Value>;
+/// The kind of a ledger in a store.
+pub(super) type Transfers = Recording<Transfer>;
+/// The kind of claims in a store.
+pub(super) type TextClaims = Claiming<Arc<str>>;
 
 /// A type that a name of a store can have, and how its keys and values are kept there.
 #[doc(hidden)]
@@ -182,4 +197,6 @@ named! {
     impl[] TextMap: Map, Stamped(_);
     impl[] Fields: Record, Field(_);
     impl[] Escrow: BoundedCounter, Entry(_);
+    impl[] Transfers: Ledger, Recorded(_);
+    impl[] TextClaims: Claims, Said(_);
 }

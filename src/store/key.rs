@@ -4,11 +4,12 @@ use core::fmt;
 use core::hash::{BuildHasher, Hash};
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::index::NameIndex;
 use super::value::Value;
 use crate::kernel::{Hashed, Key, KeyForm, KeySort, OwnedForm, Slots, WriterKey, WriterPair};
-use crate::types::RecordKey;
+use crate::types::{ClaimKey, LedgerKey, RecordKey, RequestId};
 
 /// The types of the values in a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,6 +31,10 @@ pub enum ValueKind {
     Record,
     /// A [`BoundedCounter`](crate::BoundedCounter).
     BoundedCounter,
+    /// A [`Ledger`](crate::Ledger) of transfers.
+    Ledger,
+    /// [`Claims`](crate::Claims) on what has a text for a name.
+    Claims,
 }
 
 impl fmt::Display for ValueKind {
@@ -43,6 +48,8 @@ impl fmt::Display for ValueKind {
             Self::Map => "map",
             Self::Record => "record",
             Self::BoundedCounter => "bounded counter",
+            Self::Ledger => "ledger",
+            Self::Claims => "claims",
         })
     }
 }
@@ -75,6 +82,8 @@ pub enum InnerKey {
     Map(Hashed<Arc<str>>),
     Record(Hashed<RecordKey>),
     BoundedCounter(WriterPair),
+    Ledger(Hashed<LedgerKey>),
+    Claims(Hashed<ClaimKey<Arc<str>>>),
 }
 
 impl InnerKey {
@@ -88,6 +97,8 @@ impl InnerKey {
             Self::Map(_) => ValueKind::Map,
             Self::Record(_) => ValueKind::Record,
             Self::BoundedCounter(_) => ValueKind::BoundedCounter,
+            Self::Ledger(_) => ValueKind::Ledger,
+            Self::Claims(_) => ValueKind::Claims,
         }
     }
 
@@ -101,6 +112,8 @@ impl InnerKey {
             Self::Map(key) => hasher.hash_one(key),
             Self::Record(key) => hasher.hash_one(key),
             Self::BoundedCounter(key) => hasher.hash_one(key),
+            Self::Ledger(key) => hasher.hash_one(key),
+            Self::Claims(key) => hasher.hash_one(key),
         }
     }
 }
@@ -125,7 +138,8 @@ impl StoreKey {
     }
 
     /// The element of a set, the key of a map, or the field of a record, which is null for the record
-    /// as a whole. Other types have none.
+    /// as a whole; bytes for what a ledger and claims keep ([`request`](StoreKey::request),
+    /// [`claim`](StoreKey::claim)). Other types have none.
     #[must_use]
     pub fn key(&self) -> Option<Value> {
         match &self.inner {
@@ -133,9 +147,28 @@ impl StoreKey {
             InnerKey::Map(Hashed(key)) => Some(Value::Text(key.clone())),
             InnerKey::Record(Hashed(RecordKey::Record)) => Some(Value::Null),
             InnerKey::Record(Hashed(RecordKey::Field(field))) => Some(Value::Text(field.clone())),
+            InnerKey::Ledger(Hashed(key)) => Some(Value::bytes(key.to_bytes())),
+            InnerKey::Claims(Hashed(key)) => Some(Value::bytes(key.to_bytes())),
             InnerKey::Counter(_) | InnerKey::BoundedCounter(_) => None,
             InnerKey::Register(()) | InnerKey::MultiRegister(()) | InnerKey::Flag(()) => None,
         }
+    }
+}
+
+impl StoreKey {
+    /// The request, if this is one of a ledger. What many old ones were folded to has no id of its own.
+    #[must_use]
+    pub fn request(&self) -> Option<RequestId> {
+        match self.inner {
+            InnerKey::Ledger(Hashed(LedgerKey::Request(id))) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// What is claimed, and the member that says something of it, if this is about a claim.
+    #[must_use]
+    pub fn claim(&self) -> Option<(&str, Uuid)> {
+        if let InnerKey::Claims(Hashed(key)) = &self.inner { Some((key.resource(), key.member())) } else { None }
     }
 }
 
@@ -192,7 +225,9 @@ impl Key for StoreKey {
         match name.map(|name| name.kind) {
             Some(ValueKind::Counter) => KeySort::Writer,
             Some(ValueKind::BoundedCounter) => KeySort::Writers,
-            Some(ValueKind::Set | ValueKind::Map | ValueKind::Record) => KeySort::Content,
+            Some(ValueKind::Set | ValueKind::Map | ValueKind::Record | ValueKind::Ledger | ValueKind::Claims) => {
+                KeySort::Content
+            }
             Some(ValueKind::Register | ValueKind::MultiRegister | ValueKind::Flag) | None => KeySort::Nothing,
         }
     }
@@ -222,6 +257,12 @@ impl Key for StoreKey {
             (ValueKind::Record, OwnedForm::Content(Value::Null)) => InnerKey::Record(Hashed(RecordKey::Record)),
             (ValueKind::Record, OwnedForm::Content(Value::Text(field))) => {
                 InnerKey::Record(Hashed(RecordKey::Field(field)))
+            }
+            (ValueKind::Ledger, OwnedForm::Content(Value::Bytes(key))) => {
+                InnerKey::Ledger(Hashed(LedgerKey::from_bytes(&key)?))
+            }
+            (ValueKind::Claims, OwnedForm::Content(Value::Bytes(key))) => {
+                InnerKey::Claims(Hashed(ClaimKey::from_bytes(&key)?))
             }
             _ => return None,
         };

@@ -18,7 +18,8 @@ pub use event::{ByName, StoreBody};
 pub use key::{Named, StoreKey, ValueKind};
 pub use snapshot::Snapshot;
 pub use store::{
-    BoundedCounterPart, CounterPart, FlagPart, MapPart, MultiRegisterPart, RecordPart, RegisterPart, SetPart, Store,
+    BoundedCounterPart, ClaimsPart, CounterPart, FlagPart, LedgerPart, MapPart, MultiRegisterPart, RecordPart,
+    RegisterPart, SetPart, Store,
 };
 pub use value::{Float, List, Map, OutOfRange, TooDeep, Value};
 pub use watched::{Batch, Origin, StoreChange, Watched};

@@ -3,15 +3,21 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use uuid::Uuid;
+
 use super::event::NamedKind;
 use super::named::{Name, NameMut};
 use super::store::{
-    BoundedCounterPart, CounterPart, FlagPart, MapPart, MultiRegisterPart, RecordPart, RegisterPart, SetPart,
+    BoundedCounterPart, ClaimsPart, CounterPart, FlagPart, LedgerPart, MapPart, MultiRegisterPart, RecordPart,
+    RegisterPart, SetPart,
 };
 use super::value::Value;
 use crate::causality::{Dot, ReplicaId, Writer};
 use crate::kernel::{Edit, Mut, Part};
-use crate::types::{EscrowError, GroupError, Overflow, RecordKey, ResolveError, Resolver, Settled};
+use crate::types::{
+    ClaimError, EscrowError, GroupError, Overflow, RecordKey, Recorded, RequestId, ResolveError, Resolver, Reused,
+    Settled, Transfer,
+};
 
 impl<S: NamedKind> Part<'_, S, Name<'_, S>> {
     /// Writes a group to this value: all of it becomes visible together everywhere.
@@ -83,6 +89,60 @@ impl BoundedCounterPart<'_, '_> {
     #[must_use]
     pub fn rights(&self, writer: &Writer) -> u128 {
         self.root.branch_of(writer).map_or(0, |branch| self.view().spendable(&branch))
+    }
+}
+
+impl LedgerPart<'_, '_> {
+    /// Records a request, unless it is known. It is known under its id from then on, wherever this change arrives.
+    ///
+    /// # Errors
+    /// [`Reused`] if the id stands for something else, or is disputed. Nothing is written.
+    pub fn record(&mut self, writer: &mut Writer, id: RequestId, entry: Transfer) -> Result<Recorded, Reused> {
+        self.edit(writer, |mut ledger, edit| ledger.record(edit, id, entry))
+    }
+
+    /// Settles a dispute between requests none of which was folded: the id stands for this one.
+    /// `None` if there is none, and nothing is written.
+    pub fn resolve(&mut self, writer: &mut Writer, id: RequestId, entry: Transfer) -> Option<Dot> {
+        self.edit(writer, |mut ledger, edit| ledger.resolve(edit, id, entry))
+    }
+
+    /// Settles a dispute with what was folded: see [`Ledger::dismiss`](crate::Ledger::dismiss).
+    pub fn dismiss(&mut self, writer: &mut Writer, id: RequestId) -> Option<Dot> {
+        self.edit(writer, |mut ledger, edit| ledger.dismiss(edit, id))
+    }
+
+    /// Folds old requests of a client, block after block of 64: see [`Ledger::fold`](crate::Ledger::fold). Returns how
+    /// many blocks were folded.
+    pub fn fold(&mut self, writer: &mut Writer, client: Uuid) -> u64 {
+        self.edit(writer, |mut ledger, edit| ledger.fold(edit, client))
+    }
+}
+
+impl ClaimsPart<'_, '_> {
+    /// Claims a resource for this member, if it is free as far as is known. The claim is tentative until all members
+    /// have answered.
+    ///
+    /// # Errors
+    /// [`ClaimError`]; nothing is written.
+    pub fn claim(
+        &mut self,
+        writer: &mut Writer,
+        resource: impl Into<Arc<str>>,
+        me: Uuid,
+        members: &[Uuid],
+    ) -> Result<Dot, ClaimError> {
+        self.edit(writer, |mut claims, edit| claims.claim(edit, resource.into(), me, members))
+    }
+
+    /// Gives up a claim, confirmed or not. `None` if this member has no claim, and nothing is written.
+    pub fn release(&mut self, writer: &mut Writer, resource: impl Into<Arc<str>>, me: Uuid) -> Option<Dot> {
+        self.edit(writer, |mut claims, edit| claims.release(edit, &resource.into(), me))
+    }
+
+    /// Answers all claims that this member has not answered yet: see [`Claims::acknowledge`](crate::Claims::acknowledge).
+    pub fn acknowledge(&mut self, writer: &mut Writer, me: Uuid, members: &[Uuid]) -> Option<Dot> {
+        self.edit(writer, |mut claims, edit| claims.acknowledge(edit, me, members))
     }
 }
 

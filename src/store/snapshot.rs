@@ -2,10 +2,13 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use uuid::Uuid;
+
 use super::event::ByName;
 use super::key::{Named, ValueKind};
 use super::value::Value;
 use crate::kernel::View;
+use crate::types::Balances;
 
 /// What a value showed at some time. It never changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +30,10 @@ pub enum Snapshot {
     Record(BTreeMap<Arc<str>, Value>),
     /// The count. It is below zero only if an id was forked.
     BoundedCounter(i128),
+    /// What the transfers add up to.
+    Ledger(Balances),
+    /// The claims that stand: what is claimed, by which member, and in which round. In the order of the dots.
+    Claims(Vec<(Arc<str>, Uuid, u64)>),
 }
 
 impl Snapshot {
@@ -35,6 +42,11 @@ impl Snapshot {
         match named.kind {
             ValueKind::Counter => Self::Counter(store.counter(name).value()),
             ValueKind::BoundedCounter => Self::BoundedCounter(store.bounded_counter(name).value()),
+            ValueKind::Ledger => Self::Ledger(store.ledger(name).total()),
+            ValueKind::Claims => {
+                let standing = store.claims(name).standing().into_iter();
+                Self::Claims(standing.map(|(resource, member, round)| (resource.clone(), member, round)).collect())
+            }
             ValueKind::Register => Self::Register(store.register(name).get().cloned()),
             ValueKind::MultiRegister => Self::MultiRegister(store.multi_register(name).values().cloned().collect()),
             ValueKind::Flag => Self::Flag(store.flag(name).is_enabled()),

@@ -1,6 +1,6 @@
 use core::fmt;
 
-use super::event::{ByName, NamedKind, StoreBody, TextMap};
+use super::event::{ByName, NamedKind, StoreBody, TextClaims, TextMap, Transfers};
 use super::key::{Named, ValueKind};
 use super::named::{Name, NameEvents, NameMut};
 use super::value::Value;
@@ -64,6 +64,11 @@ pub(super) type Fields = Versioned<Value, Deletes>;
 /// The bounded counter with a name in a [`Store`].
 pub type BoundedCounterPart<'r, 'n> = Part<'r, Escrow, Name<'n, Escrow>>;
 
+/// The ledger with a name in a [`Store`].
+pub type LedgerPart<'r, 'n> = Part<'r, Transfers, Name<'n, Transfers>>;
+/// The claims with a name in a [`Store`].
+pub type ClaimsPart<'r, 'n> = Part<'r, TextClaims, Name<'n, TextClaims>>;
+
 /// Defines the accessors of all types, once for each way to get at a value.
 macro_rules! accessors {
     ($(#[$meta:meta] $name:ident: $kind:ty;)+) => {
@@ -110,6 +115,10 @@ accessors! {
     record: Fields;
     /// The bounded counter with this name.
     bounded_counter: Escrow;
+    /// The ledger with this name.
+    ledger: Transfers;
+    /// The claims with this name.
+    claims: TextClaims;
 }
 
 impl<'a> View<'a, ByName> {
@@ -149,8 +158,7 @@ impl<'e> Mut<'e, ByName> {
         Mut::with_policy(NameMut::new(self.events, name), policy)
     }
 
-    /// Removes the values with this name, of whatever type, but for a bounded counter: the rights that others have
-    /// and spend meanwhile cannot be taken back. Returns the last of its events; `None` if nothing was removed.
+    /// Removes the values with this name, of most types: see [`Store::remove`]. Returns the last of its events; `None` if nothing was removed.
     pub fn remove(&mut self, edit: &mut Edit<'e>, name: &str) -> Option<Dot> {
         let events = [
             self.counter(name).reset(edit),
@@ -177,10 +185,10 @@ impl Store {
         self.view().names_with(prefix)
     }
 
-    /// Removes the values with this name, of whatever type but one, as one group: sets, maps and registers are
+    /// Removes the values with this name, of most types, as one group: sets, maps and registers are
     /// cleared, a counter is reset, a flag disabled, a record deleted. What others write to them
-    /// meanwhile survives, by the rules of each type. A bounded counter stays as it is, since the rights that others
-    /// have cannot be taken back. Returns the last of its events; `None` if nothing was removed.
+    /// meanwhile survives, by the rules of each type. Bounded counters, ledgers and claims stay as they are: rights, requests
+    /// and answers that others have cannot be taken back. Returns the last of its events; `None` if nothing was removed.
     pub fn remove(&mut self, writer: &mut Writer, name: &str) -> Option<Dot> {
         self.edit(writer, |mut store, edit| store.remove(edit, name))
     }
@@ -203,6 +211,8 @@ impl Show for StoreBody {
                 ValueKind::Map => entry::<TextMap>(store, &mut map, named),
                 ValueKind::Record => entry::<Fields>(store, &mut map, named),
                 ValueKind::BoundedCounter => entry::<Escrow>(store, &mut map, named),
+                ValueKind::Ledger => entry::<Transfers>(store, &mut map, named),
+                ValueKind::Claims => entry::<TextClaims>(store, &mut map, named),
             }
         }
         map.finish()

@@ -1,3 +1,4 @@
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::{self, Debug};
 use core::hash::Hash;
@@ -68,6 +69,28 @@ pub struct Claiming<R>(core::marker::PhantomData<R>);
 pub struct ClaimKey<R> {
     resource: R,
     member: Uuid,
+}
+
+impl ClaimKey<Arc<str>> {
+    pub(crate) fn resource(&self) -> &str {
+        &self.resource
+    }
+
+    pub(crate) fn member(&self) -> Uuid {
+        self.member
+    }
+
+    /// As the key of a value in a store: the member, then the resource.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        [&self.member.as_bytes()[..], self.resource.as_bytes()].concat()
+    }
+
+    /// The key with these bytes. `None` if there is none.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (member, resource) = bytes.split_first_chunk()?;
+        let resource = core::str::from_utf8(resource).ok()?.into();
+        Some(Self { resource, member: Uuid::from_bytes(*member) })
+    }
 }
 
 /// A key, borrowed, that hashes as it does.
@@ -223,7 +246,7 @@ impl<'a, R: Data + Hash, E: Events<'a, Kind = Claiming<R>>> View<'a, Claiming<R>
 pub type ClaimsMut<'e, R> = Mut<'e, Claiming<R>>;
 
 impl<'e, R: Data + Hash, E: EventsMut<'e, Kind = Claiming<R>>> Mut<'e, Claiming<R>, E> {
-    fn view<'v>(&'v self, edit: &'v Edit<'_>) -> View<'v, Claiming<R>, impl Events<'v, Kind = Claiming<R>>> {
+    pub(crate) fn view<'v>(&'v self, edit: &'v Edit<'_>) -> View<'v, Claiming<R>, impl Events<'v, Kind = Claiming<R>>> {
         View::new(self.events.read(), edit.version())
     }
 
@@ -298,6 +321,14 @@ reads! { impl[R: Data + Hash] Claiming<R> {
     fn claimed(view, resource: &R, member: Uuid) -> Option<u64> {
         let (said, _) = view.statement(resource, member)?;
         (said.says == Says::Claimed).then_some(said.round)
+    }
+
+    /// The claims that stand, tentative or confirmed or lost: resource, member and round of those that were not
+    /// released. In the order of the dots: the same on all replicas.
+    #[must_use]
+    fn standing(view) -> Vec<(&'a R, Uuid, u64)> {
+        let keys = view.events.slots_by_dot(view.version).into_iter().map(|slot| &view.events.key_at(slot).0);
+        keys.filter_map(|key| Some((&key.resource, key.member, view.claimed(&key.resource, key.member)?))).collect()
     }
 
     /// All resources that were ever claimed, in the order of the dots: the same on all replicas.

@@ -161,6 +161,33 @@ pub enum LedgerKey {
     Block(Uuid, u64),
 }
 
+impl LedgerKey {
+    /// As the key of a value in a store: which of the two, the client, and the number without leading zeros.
+    pub(crate) fn to_bytes(self) -> Vec<u8> {
+        let (is_block, client, number) = match self {
+            Self::Request(RequestId { client, number }) => (false, client, number),
+            Self::Block(client, number) => (true, client, number),
+        };
+        let zeros = number.leading_zeros() as usize / 8;
+        [&[u8::from(is_block)], &client.as_bytes()[..], &number.to_be_bytes()[zeros..]].concat()
+    }
+
+    /// The key with these bytes. `None` if there is none.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (&is_block, rest) = bytes.split_first()?;
+        let (client, number) = rest.split_first_chunk()?;
+        let mut padded = [0; 8];
+        padded[8_usize.checked_sub(number.len())?..].copy_from_slice(number);
+        let (client, value) = (Uuid::from_bytes(*client), u64::from_be_bytes(padded));
+        let key = match is_block {
+            0 => Self::Request(RequestId { client, number: value }),
+            1 => Self::Block(client, value),
+            _ => return None,
+        };
+        (number.first() != Some(&0)).then_some(key)
+    }
+}
+
 /// What an event of a [`Ledger`] says.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(bound = "")]

@@ -20,6 +20,7 @@ mod versioned_record;
 pub(crate) use bounded_counter::Entry;
 pub use bounded_counter::{BoundedCounter, BoundedCounterBody, BoundedCounterMut, Escrow, EscrowError};
 pub use claims::{ClaimError, Claiming, Claims, ClaimsBody, ClaimsMut, Seat};
+pub(crate) use claims::{ClaimKey, Statement};
 pub use conflict::{Conflict, ConflictKind, Settled, Version};
 pub use dw_flag::{DisableWins, DwFlag, DwFlagBody, DwFlagMut};
 pub use ew_flag::{EnableWins, EwFlag, EwFlagBody, EwFlagMut};
@@ -27,6 +28,7 @@ pub use g_counter::{GCounter, GCounterBody, GCounterMut, Growing, Overflow};
 pub use ledger::{
     Balances, Dispute, Effect, Ledger, LedgerBody, LedgerMut, Recorded, Recording, Request, RequestId, Reused, Transfer,
 };
+pub(crate) use ledger::{LedgerEvent, LedgerKey};
 pub use lww_map::{LastWriteWins, LwwMap, MapBody, MapMut};
 pub use lww_register::{Latest, LwwRegister, LwwRegisterBody, LwwRegisterMut};
 pub(crate) use mv_register::Plain;
