@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 
+use dotted::replication::{ConflictLog, LogConfig, LogKeys};
 use dotted::{
     BoundedCounter, Causal, Claims, DwFlag, EwFlag, GCounter, Grouped, Ledger, Limits, LwwMap, LwwRegister, MapBody,
     MemoryStorage, MvRegister, Operation, OrSet, Persistent, PnCounter, PnCounterBody, RequestId, SetBody, Store,
@@ -252,6 +253,23 @@ golden!(facts_in_store, Store, "facts_in_store", |value, writers| {
     value.claims("seats").release(a, "12A", members[0]);
     value.claims("seats").acknowledge(c, members[2], &members);
 });
+
+/// What programs read: the lines of a log of the conflicts in `store`.
+#[test]
+fn lines_of_conflicts() {
+    let golden = std::fs::read_to_string("tests/golden/store.state").expect("it is there");
+    let digits: String = golden.split_whitespace().collect();
+    let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).expect("hexadecimal");
+    let state: Vec<u8> = (0..digits.len()).step_by(2).map(byte).collect();
+    let store = Store::decode(&state, &Limits::default()).expect("golden bytes are read");
+    for (name, keys) in [("conflicts.jsonl", LogKeys::Plain), ("conflicts_hashed.jsonl", LogKeys::Hashed(7))] {
+        let mut log = ConflictLog::new(LogConfig { keys, ..LogConfig::default() });
+        assert_eq!(log.note_all(&store, 1_700_000_000_000), 1);
+        let mut lines = String::new();
+        log.write_json_lines(&mut lines).expect("a string takes all");
+        check(name, lines.as_bytes());
+    }
+}
 
 #[test]
 fn operations() {

@@ -476,8 +476,12 @@ fn richest<C: Escrows>(
     let unknown = all.saturating_sub(theirs).saturating_sub(own.map_or(0, |own| rights(holders, &own)));
     // The next after this replica in the order of ids first, so that not everybody asks the same one.
     let (before, after) = members.split_at(members.partition_point(|&peer| peer < replica.me()));
-    let candidates = after.iter().chain(before).filter(|peer| !poor(peer));
-    let worth = candidates.map(|peer| (peer, known(peer).unwrap_or(unknown)));
-    let best = worth.filter(|&(_, rights)| rights > 0).min_by_key(|&(_, rights)| core::cmp::Reverse(rights));
-    best.map(|(&peer, _)| peer)
+    let (mut best, mut most) = (None, 0);
+    for peer in [after, before].into_iter().flatten() {
+        let rights = known(peer).unwrap_or(unknown);
+        if rights > most && !poor(peer) {
+            (best, most) = (Some(*peer), rights);
+        }
+    }
+    best
 }

@@ -136,17 +136,23 @@ impl Watched {
         writer: &mut Writer,
         edit: impl for<'e> FnOnce(Mut<'e, ByName>, &mut Edit<'e>) -> R,
     ) -> R {
+        let (mut edit, mut result) = (Some(edit), None);
+        self.edit_dyn(writer, &mut |store, group| result = edit.take().map(|edit| edit(store, group)));
+        result.expect("a group is written once")
+    }
+
+    /// As `edit`, compiled once.
+    fn edit_dyn(&mut self, writer: &mut Writer, edit: &mut dyn for<'e> FnMut(Mut<'e, ByName>, &mut Edit<'e>)) {
         let before = self.store.version().clone();
         let mut found = Vec::new();
         // Should the closure unwind, nothing is known of what it wrote: anything may have changed.
         let snapshots = core::mem::take(&mut self.snapshots);
         let missed = core::mem::replace(&mut self.missed, true);
         self.revision += 1;
-        let result = self.store.edit_with(writer, &mut |change| found.push((change.key.clone(), change.kind)), edit);
+        self.store.edit_with(writer, &mut |change| found.push((change.key.clone(), change.kind)), edit);
         (self.snapshots, self.missed) = (snapshots, missed);
         self.revision -= 1;
         self.note(Origin::Local, found, &|dot| !before.contains(dot));
-        result
     }
 
     /// The oldest batch that was not fetched yet.

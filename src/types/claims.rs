@@ -218,27 +218,45 @@ impl<'a, R: Data + Hash, E: Events<'a, Kind = Claiming<R>>> View<'a, Claiming<R>
     fn statement(self, resource: &R, member: Uuid) -> Option<(Statement, bool)> {
         let slot = self.events.find_live(&Probe { resource, member })?;
         let events = self.events.events_at(slot);
-        let last = events.live().map(|(_, said)| *said).max_by_key(|said| (said.round, said.says as u8, said.at))?;
-        // To have seen it twice, at other times, is no contradiction: neither copy will claim.
-        let agree = |said: &Statement| *said == last || (said.says, last.says) == (Says::Seen, Says::Seen);
-        let mut now = events.live().filter(|(_, said)| said.round == last.round);
-        let contested = now.any(|(_, said)| !agree(said));
+        let mut last = None;
+        for (_, said) in events.live() {
+            let order = (said.round, said.says as u8, said.at);
+            if last.is_none_or(|(greatest, _)| order > greatest) {
+                last = Some((order, *said));
+            }
+        }
+        let (_, last) = last?;
+        let mut contested = false;
+        for (_, said) in events.live() {
+            // To have seen it twice, at other times, is no contradiction: neither copy will claim.
+            let agrees = *said == last || (said.says, last.says) == (Says::Seen, Says::Seen);
+            contested |= said.round == last.round && !agrees;
+        }
         Some((last, contested))
     }
 
     fn round(self, resource: &R, members: &[Uuid]) -> Option<Round> {
-        let said = |&member: &Uuid| Some((member, self.statement(resource, member)?));
-        let all: Vec<_> = members.iter().filter_map(said).collect();
-        let number = all.iter().map(|(_, (said, _))| said.round).max()?;
-        let now = || all.iter().filter(|(_, (said, _))| said.round == number);
-        let claims = now().filter(|(_, (said, _))| said.says != Says::Seen);
-        let complete = members.iter().all(|member| now().any(|(who, _)| who == member));
-        Some(Round {
-            number,
-            first: claims.map(|&(member, (said, _))| (said.at, member, said.says == Says::Claimed)).min(),
-            complete: complete || mutants::on(Mutant::ClaimsIgnoreSilence),
-            contested: now().find(|(_, (_, contested))| *contested).map(|&(member, _)| member),
-        })
+        let mut last: Option<Round> = None;
+        let mut answers = 0;
+        for &member in members {
+            let Some((said, contested)) = self.statement(resource, member) else { continue };
+            if last.as_ref().is_none_or(|last| last.number < said.round) {
+                last = Some(Round { number: said.round, first: None, complete: false, contested: None });
+                answers = 0;
+            }
+            let Some(round) = last.as_mut().filter(|last| last.number == said.round) else { continue };
+            answers += 1;
+            if contested && round.contested.is_none() {
+                round.contested = Some(member);
+            }
+            let claim = (said.at, member, said.says == Says::Claimed);
+            if said.says != Says::Seen && round.first.is_none_or(|first| claim < first) {
+                round.first = Some(claim);
+            }
+        }
+        let mut last = last?;
+        last.complete = answers == members.len() || mutants::on(Mutant::ClaimsIgnoreSilence);
+        Some(last)
     }
 }
 

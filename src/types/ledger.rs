@@ -1,13 +1,11 @@
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Debug};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use uuid::Uuid;
 use xxhash_rust::xxh64::xxh64;
 
-use super::conflict::differ;
 use super::{Version, tag};
 use crate::causality::{Dot, Timestamp, Writer};
 use crate::kernel::{
@@ -63,7 +61,7 @@ pub struct Recording<E>(core::marker::PhantomData<E>);
 ///
 /// ```
 /// use dotted::Effect;
-/// # use serde::{Deserialize, Serialize};
+/// # use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 ///
 /// #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 /// struct Paid(u64);
@@ -104,27 +102,64 @@ pub struct Transfer {
 }
 
 /// What transfers add up to.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Balances(BTreeMap<String, i128>);
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Balances(Vec<(String, i128)>);
 
 impl Balances {
     /// What an account has received, less what it has paid.
     #[must_use]
     pub fn of(&self, account: &str) -> i128 {
-        self.0.get(account).copied().unwrap_or(0)
+        self.place(account).map_or(0, |at| self.0[at].1)
     }
 
     /// The accounts, in the order of their names.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, i128)> {
-        self.0.iter().map(|(account, &balance)| (account.as_str(), balance))
+        self.0.iter().map(|(account, balance)| (account.as_str(), *balance))
+    }
+
+    fn place(&self, account: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(other, _)| other.as_str().cmp(account))
     }
 
     // 128 bits hold the sum of 2⁶⁴ amounts. Sums that someone forged wrap: stopping at the limit would depend on the order.
     fn add(&mut self, account: &str, amount: i128) {
-        match self.0.get_mut(account) {
-            Some(balance) => *balance = balance.wrapping_add(amount),
-            None => drop(self.0.insert(account.into(), amount)),
+        match self.place(account) {
+            Ok(at) => self.0[at].1 = self.0[at].1.wrapping_add(amount),
+            Err(at) => self.0.insert(at, (account.into(), amount)),
         }
+    }
+}
+
+impl Serialize for Balances {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Balances {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Accounts;
+
+        impl<'de> de::Visitor<'de> for Accounts {
+            type Value = Balances;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("balances of accounts, in the order of the names")
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Balances, A::Error> {
+                let mut balances: Vec<(String, i128)> = Vec::new();
+                while let Some((account, balance)) = map.next_entry()? {
+                    if balances.last().is_some_and(|(last, _)| *last >= account) {
+                        return Err(de::Error::custom("accounts are not in their order"));
+                    }
+                    balances.push((account, balance));
+                }
+                Ok(Balances(balances))
+            }
+        }
+
+        deserializer.deserialize_map(Accounts)
     }
 }
 
@@ -137,8 +172,8 @@ impl Effect for Transfer {
     }
 
     fn add_up(total: &mut Balances, other: &Balances) {
-        for (account, amount) in &other.0 {
-            total.add(account, *amount);
+        for (account, amount) in other.iter() {
+            total.add(account, amount);
         }
     }
 }
@@ -278,11 +313,19 @@ impl<E: Effect> LedgerEvent<E> {
         }
     }
 
-    /// The fingerprint of the request, if it was folded here.
+    /// The fingerprint of a request that this is about, folded or not.
     fn fingerprint(&self, id: RequestId) -> Option<u64> {
         match &self.what {
-            Recordings::One(_) => None,
+            Recordings::One(entry) => Some(fingerprint(entry)),
             Recordings::Folded { fingerprints, .. } => fingerprints.get((id.number % BLOCK) as usize).copied(),
+        }
+    }
+
+    /// Whether both say the same of a request. Equal entries need no hash.
+    fn agrees(&self, other: &Self, id: RequestId) -> bool {
+        match (self.entry(), other.entry()) {
+            (Some(mine), Some(theirs)) => mine == theirs,
+            _ => self.fingerprint(id) == other.fingerprint(id),
         }
     }
 }
@@ -308,38 +351,41 @@ impl<'a, E: Effect, S: Events<'a, Kind = Recording<E>>> View<'a, Recording<E>, S
         Some(self.events.events_at(slot))
     }
 
-    /// The fingerprints that a request was folded with: one, usually.
-    fn fingerprints(self, id: RequestId) -> Vec<u64> {
-        let folded = self.events_of(&id.block());
-        folded.map_or_else(Vec::new, |block| block.live().filter_map(|(_, event)| event.fingerprint(id)).collect())
-    }
-
-    /// What there is with this id, folded or not, in the order of the dots; and whether it differs.
-    fn versions_of(self, id: RequestId) -> (Vec<Version<&'a E>>, bool) {
-        let of_key = |key| self.events_of(key).map_or_else(Vec::new, |events| events.by_dot(self.version));
-        let (entries, blocks) = (of_key(&id.key()), of_key(&id.block()));
-        let fingerprint = |event: &LedgerEvent<E>| event.entry().map(fingerprint).or(event.fingerprint(id));
-        let disputed = match &blocks[..] {
-            // Equal entries need no hash.
-            [] => differ(entries.iter().map(|(_, event)| event.entry())),
-            _ => differ(entries.iter().chain(&blocks).map(|(_, event)| fingerprint(event))),
-        };
-        let version = |(dot, event): (Dot, &'a LedgerEvent<E>)| Version {
-            value: event.entry(),
-            deleted: false,
-            dot,
-            timestamp: Some(event.at),
-        };
-        let mut versions: Vec<_> = entries.into_iter().chain(blocks).map(version).collect();
-        versions.sort_by_key(|version| version.dot);
-        (versions, disputed)
+    /// What there is with this id.
+    fn known(self, id: RequestId) -> Known<'a, E> {
+        let mut found = Vec::new();
+        for key in [id.key(), id.block()] {
+            if let Some(events) = self.events_of(&key) {
+                found.append(&mut events.by_dot(self.version));
+            }
+        }
+        found.sort_unstable_by_key(|&(dot, _)| dot);
+        let mut known = Known { versions: Vec::with_capacity(found.len()), folded: None, disputed: false };
+        let mut last: Option<&LedgerEvent<E>> = None;
+        for (dot, event) in found {
+            let value = event.entry();
+            known.disputed |= last.is_some_and(|last| !last.agrees(event, id));
+            known.folded = known.folded.or(if value.is_none() { Some(event) } else { None });
+            known.versions.push(Version { value, deleted: false, dot, timestamp: Some(event.at) });
+            last = Some(event);
+        }
+        known
     }
 
     fn dispute(self, id: RequestId) -> Option<Dispute<'a, E>> {
-        let (versions, disputed) = self.versions_of(id);
-        let folded = versions.iter().any(|version| version.value.is_none());
-        disputed.then_some(Dispute { id, folded, versions })
+        let Known { versions, folded, disputed } = self.known(id);
+        disputed.then_some(Dispute { id, folded: folded.is_some(), versions })
     }
+}
+
+/// What is known under one id.
+struct Known<'a, E: Effect> {
+    /// In the order of their dots.
+    versions: Vec<Version<&'a E>>,
+    /// The first that it was folded to, if it was.
+    folded: Option<&'a LedgerEvent<E>>,
+    /// Whether the versions differ.
+    disputed: bool,
 }
 
 /// Of blocks that were folded differently, the one that counts: the first by its time, or by its dot where times are equal.
@@ -360,14 +406,13 @@ impl<'e, E: Effect, S: EventsMut<'e, Kind = Recording<E>>> Mut<'e, Recording<E>,
     /// # Errors
     /// [`Reused`] if the id stands for something else, or is disputed. Nothing is written.
     pub fn record(&mut self, edit: &mut Edit<'e>, id: RequestId, entry: E) -> Result<Recorded, Reused> {
-        let view = self.view(edit);
-        let same = match view.get(id) {
-            None => return Ok(Recorded::New(self.put(edit, id, entry))),
-            Some(Request::Recorded(known)) => *known == entry,
-            Some(Request::Folded) => view.fingerprints(id).contains(&fingerprint(&entry)),
-            Some(Request::Disputed(_)) => false,
+        let Known { versions, folded, disputed } = self.view(edit).known(id);
+        let Some(first) = versions.first() else { return Ok(Recorded::New(self.put(edit, id, entry))) };
+        let same = match (folded, first.value) {
+            (Some(folded), _) => folded.fingerprint(id) == Some(fingerprint(&entry)),
+            (None, value) => value == Some(&entry),
         };
-        if same { Ok(Recorded::Before) } else { Err(Reused(id)) }
+        if same && !disputed { Ok(Recorded::Before) } else { Err(Reused(id)) }
     }
 
     fn put(&mut self, edit: &mut Edit<'e>, id: RequestId, entry: E) -> Dot {
@@ -417,19 +462,19 @@ impl<'e, E: Effect, S: EventsMut<'e, Kind = Recording<E>>> Mut<'e, Recording<E>,
     pub fn fold(&mut self, edit: &mut Edit<'e>, client: Uuid) -> u64 {
         let mut folded = 0;
         for block in 0..=u64::MAX / BLOCK {
-            let view = self.view(edit);
             let key = Hashed(LedgerKey::Block(client, block));
-            let known = view.events_of(&key).is_some();
             let ids = (0..BLOCK).map(|at| RequestId { client, number: block * BLOCK + at });
-            if known {
-                // Retries that came too late to be seen in time.
-                let late: Vec<_> = ids.filter(|&id| view.events_of(&id.key()).is_some()).collect();
-                let late: Vec<_> = late.into_iter().filter(|&id| !view.versions_of(id).1).collect();
-                for id in late {
-                    self.events.write(edit, id.key(), None);
+            if self.view(edit).events_of(&key).is_some() {
+                for id in ids {
+                    // Retries that came too late to be seen in time.
+                    let view = self.view(edit);
+                    if view.events_of(&id.key()).is_some() && !view.known(id).disputed {
+                        self.events.write(edit, id.key(), None);
+                    }
                 }
                 continue;
             }
+            let view = self.view(edit);
             let mut total = E::Total::default();
             let mut fingerprints = Vec::with_capacity(BLOCK as usize);
             for id in ids.clone() {
@@ -453,11 +498,11 @@ reads! { impl[T: Effect] Recording<T> {
     /// What is known of a request.
     #[must_use]
     fn get(view, id: RequestId) -> Option<Request<'a, T>> {
-        let (versions, disputed) = view.versions_of(id);
+        let Known { versions, folded, disputed } = view.known(id);
         if disputed {
             return Some(Request::Disputed(versions));
         }
-        if versions.iter().any(|version| version.value.is_none()) {
+        if folded.is_some() {
             return Some(Request::Folded);
         }
         versions.first()?.value.map(Request::Recorded)
@@ -473,7 +518,7 @@ reads! { impl[T: Effect] Recording<T> {
                     match view.get(id) {
                         Some(Request::Recorded(entry)) => entry.add_to(&mut total),
                         Some(Request::Folded) if mutants::on(Mutant::LateCountsTwice) => {
-                            view.versions_of(id).0.iter().filter_map(|v| v.value).for_each(|entry| entry.add_to(&mut total));
+                            view.known(id).versions.iter().filter_map(|v| v.value).for_each(|entry| entry.add_to(&mut total));
                         }
                         _ => {}
                     }
@@ -506,23 +551,29 @@ reads! { impl[T: Effect] Recording<T> {
     /// O(requests that are not folded) if any were folded.
     #[must_use]
     fn disputes(view) -> Vec<Dispute<'a, T>> {
-        let mut ids = BTreeSet::new();
+        let key_at = |slot| view.events.key_at(slot).0;
+        let mut ids = Vec::new();
         for slot in view.events.siblings() {
-            match view.events.key_at(slot).0 {
-                LedgerKey::Request(id) => drop(ids.insert(id)),
+            match key_at(slot) {
+                LedgerKey::Request(id) => ids.push(id),
                 LedgerKey::Block(client, block) => {
                     ids.extend((0..BLOCK).map(|at| RequestId { client, number: block * BLOCK + at }));
                 }
             }
         }
         // What came after it was folded has no sibling.
-        let keys = || view.events.slots().map(|slot| (slot, view.events.key_at(slot).0));
-        if keys().any(|(_, key)| matches!(key, LedgerKey::Block(..))) {
-            ids.extend(keys().filter_map(|(slot, key)| match key {
-                LedgerKey::Request(id) if view.events.is_live(slot) => view.events_of(&id.block()).map(|_| id),
-                _ => None,
-            }));
+        if view.events.slots().any(|slot| matches!(key_at(slot), LedgerKey::Block(..))) {
+            for slot in view.events.slots() {
+                if let LedgerKey::Request(id) = key_at(slot)
+                    && view.events.is_live(slot)
+                    && view.events_of(&id.block()).is_some()
+                {
+                    ids.push(id);
+                }
+            }
         }
+        ids.sort_unstable();
+        ids.dedup();
         ids.into_iter().filter_map(|id| view.dispute(id)).collect()
     }
 } }

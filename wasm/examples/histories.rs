@@ -10,7 +10,10 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use dotted::{Delta, Dot, EscrowError, Limits, Resolver, Store, Timestamp, Value, Writer};
+use dotted::{
+    ClaimError, Delta, Dot, EscrowError, Limits, Recorded, RequestId, Resolver, Store, Timestamp, Transfer, Value,
+    Writer,
+};
 use uuid::Uuid;
 
 static NOW: AtomicU64 = AtomicU64::new(0);
@@ -103,7 +106,7 @@ fn writer(uuid: Uuid) -> Writer {
     Writer::with_clock(uuid, || Timestamp::from_millis(NOW.load(Ordering::Relaxed)))
 }
 
-const KINDS: [&str; 24] = [
+const KINDS: [&str; 26] = [
     "increment",
     "increment",
     "decrement",
@@ -128,6 +131,8 @@ const KINDS: [&str; 24] = [
     "hand",
     "rare",
     "settle",
+    "ledger",
+    "claims",
 ];
 
 /// What became of a write to a bounded counter, as a text.
@@ -144,7 +149,7 @@ fn outcome(result: Result<Dot, EscrowError>) -> String {
 }
 
 /// A random write. Returns its form in the file.
-fn write(replica: &mut Replica, random: &mut Random) -> String {
+fn write(replica: &mut Replica, members: &[Uuid; 3], random: &mut Random) -> String {
     let name = random.of(&["", "ü"]);
     let key = random.of(&["k", "💡", "__proto__"]);
     let (content, text) = value(random, 0);
@@ -156,7 +161,14 @@ fn write(replica: &mut Replica, random: &mut Random) -> String {
         kind = random.of(&rare);
     } else if kind == "settle" {
         kind = random.of(&["latest", "earliest", "restore"]);
+    } else if kind == "ledger" {
+        kind = random.of(&["request", "request", "request", "decide", "dismiss", "fold"]);
+    } else if kind == "claims" {
+        kind = random.of(&["claim", "claim", "release", "acknowledge"]);
     }
+    let id = RequestId { client: random.of(members), number: random.of(&[0, 1, 63, 64, u64::MAX]) };
+    let transfer = |amount| Transfer { from: "ana".into(), to: "ben".into(), amount };
+    let me = random.of(members);
     let to = if random.below(4) == 0 { 0 } else { random.below(3) as usize };
     let mut arguments = String::new();
     match kind {
@@ -197,6 +209,50 @@ fn write(replica: &mut Replica, random: &mut Random) -> String {
         "restore" => {
             let settled = store.record(name).restore(writer).len();
             _ = write!(arguments, ",{settled}");
+        }
+        "request" => {
+            let recorded = match store.ledger(name).record(writer, id, transfer(amount)) {
+                Ok(Recorded::New(_)) => "new",
+                Ok(Recorded::Before) => "known",
+                Err(_) => "reused",
+            };
+            _ = write!(arguments, r#","{}","{}","{amount}","{recorded}""#, id.client, id.number);
+        }
+        "decide" => {
+            let done = store.ledger(name).resolve(writer, id, transfer(amount)).is_some();
+            _ = write!(arguments, r#","{}","{}","{amount}",{done}"#, id.client, id.number);
+        }
+        "dismiss" => {
+            let done = store.ledger(name).dismiss(writer, id).is_some();
+            _ = write!(arguments, r#","{}","{}",{done}"#, id.client, id.number);
+        }
+        "fold" => {
+            // All that is missing in a block first, as one group.
+            store.edit(writer, |mut store, edit| {
+                for number in 0..64 {
+                    _ = store.ledger(name).record(edit, RequestId { number, ..id }, transfer(amount));
+                }
+            });
+            let folded = store.ledger(name).fold(writer, id.client);
+            let total = store.ledger(name).total();
+            _ = write!(arguments, r#","{}","{amount}",{folded},"{}""#, id.client, total.of("ben"));
+        }
+        "claim" => {
+            let outcome = match store.claims(name).claim(writer, key, me, members) {
+                Ok(_) => "",
+                Err(ClaimError::NotAMember) => "not-member",
+                Err(ClaimError::Taken { .. }) => "taken",
+                Err(ClaimError::Contested { .. }) => "contested",
+            };
+            _ = write!(arguments, r#",{key:?},"{me}",{outcome:?}"#);
+        }
+        "release" => {
+            let done = store.claims(name).release(writer, key, me).is_some();
+            _ = write!(arguments, r#",{key:?},"{me}",{done}"#);
+        }
+        "acknowledge" => {
+            let done = store.claims(name).acknowledge(writer, me, members).is_some();
+            _ = write!(arguments, r#","{me}",{done}"#);
         }
         "register" => _ = store.register(name).set(writer, content),
         "clearRegister" => _ = store.register(name).clear(writer),
@@ -242,6 +298,7 @@ fn history(seed: u64) -> String {
     NOW.store(1_700_000_000_000 + random.below(1 << 40), Ordering::Relaxed);
     let mut replicas: Vec<_> =
         (0..3).map(|number| Replica { store: Store::new(), writer: writer(uuid(seed, number)) }).collect();
+    let members = [0, 1, 2].map(|number| uuid(seed, number));
     let mut steps = Vec::new();
     let ids = (0..3).map(|number| format!(r#""{}""#, uuid(seed, number))).collect::<Vec<_>>().join(",");
     steps.push(format!(r#"["ids",{ids}]"#));
@@ -267,7 +324,7 @@ fn history(seed: u64) -> String {
                 replicas[a].writer = writer(id);
                 format!(r#""reload",{a},"{}","{id}""#, hash(&bytes))
             }
-            _ => format!(r#""write",{a},{now},{}"#, write(&mut replicas[a], &mut random)),
+            _ => format!(r#""write",{a},{now},{}"#, write(&mut replicas[a], &members, &mut random)),
         };
         steps.push(format!("[{step}]"));
     }
@@ -277,7 +334,7 @@ fn history(seed: u64) -> String {
     for (number, Replica { store, .. }) in replicas.iter().enumerate() {
         let [state, view, version] = [store.encode(), store.canonical(), store.version().encode()].map(|it| hash(&it));
         let conflicts = store.conflicts().len();
-        let names = store.names().count();
+        let names = store.names().count() + store.view().ledger("").disputes().len();
         let state_hash = store.state_hash();
         steps.push(format!(
             r#"["end",{number},"{state}","{view}","{version}","{state_hash:016x}",{conflicts},{names}]"#

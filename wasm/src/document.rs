@@ -2,8 +2,10 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use dotted::replication::Rebalancer;
 use dotted::{
-    Applied, DecodeError, Delta, Dot, Limits, Store, StoreBody, Timestamp, VersionVector, Writer, WriterRecord,
+    Applied, ByName, DecodeError, Delta, Dot, Edit, Limits, Mut, Store, StoreBody, Timestamp, VersionVector, Writer,
+    WriterRecord,
 };
 use uuid::Uuid;
 use wasm_bindgen::JsValue;
@@ -34,6 +36,8 @@ pub struct Document {
     /// The last event that was written here.
     pub(crate) last: Option<Dot>,
     pub(crate) tickets: Tickets,
+    /// What moves rights of bounded counters, where a member is asked to.
+    pub(crate) rebalancer: Option<Box<Rebalancer>>,
 }
 
 impl Document {
@@ -47,6 +51,32 @@ impl Document {
             self.before = Some(self.store()?.version().clone());
         }
         Ok(())
+    }
+
+    /// Writes a group, and notes its last event.
+    pub(crate) fn edit<R>(
+        &mut self,
+        write: impl for<'e> FnOnce(Mut<'e, ByName>, &mut Edit<'e>) -> Result<R, Failure>,
+    ) -> Result<R, Failure> {
+        let (mut write, mut result) = (Some(write), Err(Failure::ARGUMENT));
+        self.edit_dyn(&mut |store, edit| {
+            if let Some(write) = write.take() {
+                result = write(store, edit);
+            }
+        })?;
+        result
+    }
+
+    /// As `edit`, compiled once.
+    fn edit_dyn(&mut self, write: &mut dyn for<'e> FnMut(Mut<'e, ByName>, &mut Edit<'e>)) -> Result<(), Failure> {
+        let last = &mut self.last;
+        self.holder.update(|live, writer| {
+            live.edit(writer, &mut |store, edit| {
+                write(store, edit);
+                *last = edit.last().or(*last);
+            });
+            Ok(())
+        })
     }
 
     /// What was taken in is not a local change.
@@ -100,7 +130,7 @@ impl Document {
     pub fn new(uuid: &[u8]) -> Result<Document, JsValue> {
         let uuid = Uuid::from_slice(uuid).map_err(|_| Failure::ARGUMENT)?;
         let holder = Holder::Plain(Box::default(), writer(uuid));
-        Ok(Self { holder, sends: false, before: None, last: None, tickets: Tickets::default() })
+        Ok(Self { holder, sends: false, before: None, last: None, tickets: Tickets::default(), rebalancer: None })
     }
 
     /// Begins with a state, exactly as it was, instead of an empty store.

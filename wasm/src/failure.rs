@@ -5,8 +5,8 @@ use alloc::string::String;
 
 use dotted::replication::{JoinError, ReplicaError, TooManyTickets};
 use dotted::{
-    ApplyError, DecodeError, EscrowError, Forked, GroupError, NoSuchKey, Overflow, ParseReplicaIdError, RebaseError,
-    ResolveError,
+    ApplyError, ClaimError, DecodeError, EscrowError, Forked, GroupError, NoSuchKey, Overflow, ParseReplicaIdError,
+    RebaseError, ResolveError,
 };
 use wasm_bindgen::JsValue;
 
@@ -106,6 +106,16 @@ impl From<GroupError> for Failure {
             GroupError::NotAGroup => Self::new("not-a-group", "the field has a value that is no object"),
             GroupError::TooDeep => Self::new("too-deep", "the group would be nested more than 64 deep"),
             _ => Self::new("refused", "the members cannot be set"),
+        }
+    }
+}
+
+impl From<ClaimError> for Failure {
+    fn from(error: ClaimError) -> Self {
+        match error {
+            ClaimError::NotAMember => Self::new("not-member", "only members can claim"),
+            ClaimError::Taken { .. } => Self::new("taken", "it is claimed already: seat() says by whom"),
+            ClaimError::Contested { .. } => Self::new("contested", "the name of a member is in use twice"),
         }
     }
 }

@@ -27,7 +27,8 @@ pub enum Live<'a> {
 }
 
 impl Live<'_> {
-    pub fn edit<R>(self, writer: &mut Writer, edit: impl for<'e> FnOnce(Mut<'e, ByName>, &mut Edit<'e>) -> R) -> R {
+    /// What is written is compiled once for both.
+    pub fn edit(self, writer: &mut Writer, edit: &mut dyn for<'e> FnMut(Mut<'e, ByName>, &mut Edit<'e>)) {
         match self {
             Live::Plain(store) => store.edit(writer, edit),
             Live::Watched(store) => store.edit(writer, edit),

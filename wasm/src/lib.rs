@@ -15,6 +15,7 @@ extern crate alloc;
 
 mod changes;
 mod document;
+mod facts;
 mod failure;
 mod holder;
 mod member;

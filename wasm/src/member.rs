@@ -3,7 +3,9 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use dotted::replication::{Config, Event, Level, PeerId, Refusal, Replica, Ticket, Topology};
+use dotted::replication::{
+    Config, Event, Level, PeerId, Rebalancer, Rebalancing, Refusal, Replica, SpendError, Ticket, Topology,
+};
 use dotted::{DeltaCrdt, Limits, VersionVector};
 
 use crate::document::{self, Document};
@@ -12,20 +14,51 @@ use crate::holder::Holder;
 use crate::names::act as op;
 use crate::wire::{In, Out};
 
-/// Begins to take part. The arguments: own id, store, seed, whether storage is durable, topology, and what differs from
-/// the defaults of timing and bounds.
+/// Begins to take part. The arguments: own id, store, seed, whether storage is durable, topology, what differs from
+/// the defaults of timing and bounds, and whether and how rights are rebalanced.
 pub fn start(document: &mut Document, mut input: In<'_>) -> Result<(), Failure> {
     let mut config = Config::new(input.peer()?, input.uuid()?, input.number()?);
     config.durable = input.number()? == 1;
     config.topology = topology(&mut input)?;
     set_all(&mut config, &mut input)?;
+    let rebalancer = input.option(rebalancer)?;
     let (value, writer) = document.holder.leave_alone()?;
     document.holder = Holder::Member(Box::new(Replica::new(value, writer, config)));
+    document.rebalancer = rebalancer.map(Box::new);
     Ok(())
+}
+
+/// A session, and the settings in the order of `ts/replica.ts`.
+fn rebalancer(input: &mut In<'_>) -> Result<Rebalancer, Failure> {
+    let session = input.number()?;
+    let mut settings = Rebalancing::default();
+    let Rebalancing { window, expiry, pause, back_off, calm, counters, burst, per_second } = &mut settings;
+    [window, expiry, pause, back_off, calm].into_iter().try_for_each(|field| set(input, field, u64::MAX))?;
+    set(input, counters, usize::MAX)?;
+    [burst, per_second].into_iter().try_for_each(|field| set(input, field, u32::MAX))?;
+    Ok(Rebalancer::new(session, settings))
+}
+
+/// Counts a bounded counter down, where a member rebalances.
+pub fn spend(document: &mut Document, name: &str, by: u64) -> Option<Result<u32, Failure>> {
+    let (Holder::Member(replica), Some(rebalancer)) = (&mut document.holder, &mut document.rebalancer) else {
+        return None;
+    };
+    // It knows the time of the last message or tick; that of the writes is another clock's.
+    Some(match rebalancer.try_decrement(replica, name, by, 0) {
+        Ok(dot) => {
+            document.last = Some(dot);
+            Ok(1)
+        }
+        Err(SpendError::Escrow(error)) => Err(error.into()),
+        Err(SpendError::Forked(fork)) => Err(fork.into()),
+        Err(_) => Err(Failure::new("refused", "nothing was counted")),
+    })
 }
 
 /// Takes part no more; the store stays as it is.
 fn stop(document: &mut Document) {
+    document.rebalancer = None;
     document.holder = match core::mem::replace(&mut document.holder, Holder::Moving) {
         Holder::Member(replica) => {
             let (value, writer) = replica.into_parts();
@@ -107,26 +140,44 @@ fn set_all(config: &mut Config, input: &mut In<'_>) -> Result<(), Failure> {
 
 /// What is done as a member.
 pub fn act(document: &mut Document, op: u8, now: u64, mut input: In<'_>) -> Result<Vec<u8>, Failure> {
-    if op == op::REBASE {
+    // Who rebalances may hand rights over whatever arrives, and whenever it is told the time.
+    if op == op::REBASE || document.rebalancer.is_some() && matches!(op, op::RECEIVE | op::TICK) {
         document.will_write()?;
     }
     let Holder::Member(replica) = &mut document.holder else { return Err(Failure::NO_REPLICA) };
     let mut out = Out::default();
     match op {
         op::RECEIVE => {
+            let (from, bytes) = (input.peer()?, input.bytes()?);
             let before = replica.value().version().clone();
-            let result = replica.handle(input.peer()?, input.bytes()?, now);
+            let is_request = Rebalancer::claims(bytes);
+            let result = match (&mut document.rebalancer, is_request) {
+                (_, false) => replica.handle(from, bytes, now),
+                (Some(rebalancer), true) => rebalancer.handle(replica, from, bytes, now),
+                // Who does not rebalance gives nothing.
+                (None, true) => Ok(()),
+            };
             let changed = *replica.value().version() != before;
-            if changed {
+            if changed && !is_request {
                 document.took_in();
             }
             result?;
             out.flag(changed);
         }
-        op::TICK => replica.tick(now),
-        op::TIMEOUT => out.option(replica.poll_timeout(), Out::number),
+        op::TICK => {
+            replica.tick(now);
+            if let Some(rebalancer) = &mut document.rebalancer {
+                rebalancer.tick(replica, now);
+            }
+        }
+        op::TIMEOUT => {
+            let rebalance = document.rebalancer.as_ref().and_then(|rebalancer| rebalancer.poll_timeout());
+            out.option(replica.poll_timeout().into_iter().chain(rebalance).min(), Out::number);
+        }
         op::TRANSMIT => {
-            if let Some(message) = replica.poll_transmit() {
+            let rebalancer = document.rebalancer.as_mut();
+            let message = replica.poll_transmit().or_else(|| rebalancer.and_then(|asks| asks.poll_transmit()));
+            if let Some(message) = message {
                 out.uuid(message.to.uuid());
                 out.raw(&message.bytes);
             }

@@ -29,6 +29,12 @@ pub mod write {
     pub const BOUNDED_TRANSFER: u8 = 25;
     pub const BOUNDED_ANNOUNCE: u8 = 26;
     pub const RESOLVE: u8 = 27;
+    pub const LEDGER_RESOLVE: u8 = 28;
+    pub const LEDGER_DISMISS: u8 = 29;
+    pub const LEDGER_FOLD: u8 = 30;
+    pub const CLAIMS_CLAIM: u8 = 31;
+    pub const CLAIMS_RELEASE: u8 = 32;
+    pub const CLAIMS_ACKNOWLEDGE: u8 = 33;
 }
 
 /// Questions that a number answers.
@@ -76,13 +82,22 @@ pub mod read {
     pub const BOUNDED_RIGHTS: u8 = 28;
     pub const BOUNDED_RIGHTS_OF: u8 = 29;
     pub const BOUNDED_HOLDERS: u8 = 30;
+    pub const LEDGER_GET: u8 = 31;
+    pub const LEDGER_TOTAL: u8 = 32;
+    pub const LEDGER_REQUESTS: u8 = 33;
+    pub const LEDGER_DISPUTES: u8 = 34;
+    pub const CLAIMS_SEATS: u8 = 35;
+    pub const CLAIMS_STANDING: u8 = 36;
+    pub const DIGEST: u8 = 37;
+    pub const CONFLICT: u8 = 38;
 }
 
-/// Writes that answer with what they settled.
+/// Writes that answer with what they did.
 pub mod settle {
     pub const ALL: u8 = 1;
     pub const ONE: u8 = 2;
     pub const RESTORE: u8 = 3;
+    pub const RECORD: u8 = 4;
 }
 
 /// What a member of a group does.

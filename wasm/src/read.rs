@@ -3,9 +3,14 @@
 use alloc::vec::Vec;
 use core::borrow::Borrow;
 
-use dotted::{ByName, Conflict, ConflictKind, Limits, Named, StoreKey, Value, ValueKind, Version, VersionVector, View};
+use dotted::{
+    ByName, Conflict, ConflictKind, Limits, Named, StoreConflict, StoreKey, Value, ValueKind, Version, VersionVector,
+    View,
+};
+use xxhash_rust::xxh64::xxh64;
 
 use crate::document::Document;
+use crate::facts;
 use crate::failure::Failure;
 use crate::holder::Holder;
 use crate::names::{ask as ask_for, read as read_for};
@@ -63,10 +68,17 @@ pub fn read(document: &Document, op: u8, mut input: In<'_>) -> Result<Vec<u8>, F
             out.option(replica.known_of(input.peer()?), |out, version| out.raw(&version.encode()));
         }
         read_for::CONFLICTS => {
-            for found in store.view().conflicts() {
-                let Conflict { key, kind: cause, versions } = &found;
-                conflict(&key.named(), key.key(), *cause, versions, &mut out);
-            }
+            store.view().conflicts().iter().for_each(|found| listed(found, &mut out));
+        }
+        read_for::CONFLICT => {
+            let named = Named { name: input.text()?.into(), kind: kind_of(input.number()?)? };
+            // What is no key of this type has no conflict.
+            let key = StoreKey::new(named, input.option(In::value)?);
+            key.and_then(|key| store.conflict(&key)).iter().for_each(|found| listed(found, &mut out));
+        }
+        read_for::DIGEST => {
+            let seed = input.number()?;
+            out.raw(&xxh64(input.rest(), seed).to_be_bytes());
         }
         read_for::BOUNDED_RIGHTS => {
             let counter = store.view().bounded_counter(input.text()?);
@@ -87,6 +99,7 @@ pub fn read(document: &Document, op: u8, mut input: In<'_>) -> Result<Vec<u8>, F
 }
 
 fn read_named(store: View<'_, ByName>, op: u8, mut input: In<'_>, out: &mut Out) -> Result<(), Failure> {
+    let whole = input;
     let name = input.text()?;
     match op {
         read_for::COUNTER => out.raw(&store.counter(name).value().to_le_bytes()),
@@ -123,10 +136,10 @@ fn read_named(store: View<'_, ByName>, op: u8, mut input: In<'_>, out: &mut Out)
         read_for::BOUNDED_HOLDERS => {
             for (replica, rights) in store.bounded_counter(name).holders() {
                 out.replica(&replica);
-                out.bytes(&rights.to_le_bytes());
+                out.wide(rights);
             }
         }
-        _ => return Err(Failure::ARGUMENT),
+        _ => return facts::read(store, op, whole, out),
     }
     Ok(())
 }
@@ -155,8 +168,10 @@ pub fn kind(kind: ValueKind) -> u64 {
         ValueKind::Map => 5,
         ValueKind::Record => 6,
         ValueKind::BoundedCounter => 7,
+        ValueKind::Ledger => 8,
+        ValueKind::Claims => 9,
         // A type that this build has no class for.
-        _ => 8,
+        _ => 10,
     }
 }
 
@@ -171,6 +186,8 @@ pub fn kind_of(number: u64) -> Result<ValueKind, Failure> {
         5 => ValueKind::Map,
         6 => ValueKind::Record,
         7 => ValueKind::BoundedCounter,
+        8 => ValueKind::Ledger,
+        9 => ValueKind::Claims,
         _ => return Err(Failure::ARGUMENT),
     })
 }
@@ -180,6 +197,11 @@ fn clock(version: &VersionVector, out: &mut Out) {
         out.replica(&replica);
         out.number(counter);
     }
+}
+
+fn listed(found: &StoreConflict<'_>, out: &mut Out) {
+    let Conflict { key, kind: cause, versions } = found;
+    conflict(&key.named(), key.key(), *cause, versions, out);
 }
 
 fn versions<V: Borrow<Value>>(versions: &[Version<V>], out: &mut Out) {

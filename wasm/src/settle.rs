@@ -1,4 +1,4 @@
-//! Conflicts are settled.
+//! Writes that answer: conflicts are settled, requests recorded.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -9,6 +9,7 @@ use dotted::{
 use uuid::Uuid;
 
 use crate::document::Document;
+use crate::facts;
 use crate::failure::Failure;
 use crate::names::settle as op;
 use crate::read::{conflict, kind_of, put_version};
@@ -46,9 +47,10 @@ impl How {
     }
 }
 
-/// Settles conflicts. What was settled, one after the other: the conflict, and what took the place of its versions.
+/// Settles conflicts, or records requests. What was settled, one after the other: the conflict, and what took the place of its versions.
 pub fn settle(document: &mut Document, op: u8, mut input: In<'_>) -> Result<Vec<u8>, Failure> {
     let target = match op {
+        op::RECORD => return record(document, input),
         op::ALL => None,
         op::ONE | op::RESTORE => {
             Some((Named { name: input.text()?.into(), kind: kind_of(input.number()?)? }, input.deletes()?))
@@ -57,14 +59,23 @@ pub fn settle(document: &mut Document, op: u8, mut input: In<'_>) -> Result<Vec<
     };
     let how = if op == op::RESTORE { None } else { Some(How::read(&mut input)?) };
     let mut out = Out::default();
-    let last = document.holder.update(|live, writer| {
-        live.edit(writer, |store, edit| run(store, edit, target.as_ref(), how.as_ref(), &mut out))
-    })?;
-    document.last = last.or(document.last);
+    document.edit(|store, edit| run(store, edit, target.as_ref(), how.as_ref(), &mut out))?;
     Ok(out.finish())
 }
 
-/// Without a target, everything; without a way to decide, deletions are undone. Returns the last event.
+/// Records requests in a ledger: see [`facts::record`].
+fn record(document: &mut Document, mut input: In<'_>) -> Result<Vec<u8>, Failure> {
+    let name = input.text()?;
+    let requests = input.all(|input| Ok((facts::request(input)?, facts::transfer(input)?)))?;
+    let mut out = Out::default();
+    document.edit(|mut store, edit| {
+        facts::record(&mut store, edit, name, requests, &mut out);
+        Ok(())
+    })?;
+    Ok(out.finish())
+}
+
+/// Without a target, everything; without a way to decide, deletions are undone.
 #[inline(never)]
 fn run<'e>(
     mut store: Mut<'e, ByName>,
@@ -72,7 +83,7 @@ fn run<'e>(
     target: Option<&(Named, Deletes)>,
     how: Option<&How>,
     out: &mut Out,
-) -> Result<Option<Dot>, Failure> {
+) -> Result<(), Failure> {
     let answer = |versions: &[Version<&Value>]| how?.answer(versions);
     let resolver = how.map(|how| match how {
         How::Latest => Resolver::Latest,
@@ -84,18 +95,20 @@ fn run<'e>(
         let (named, _) = target.filter(|(named, _)| named.kind == ValueKind::Record).ok_or(Failure::ARGUMENT)?;
         // What this writes is the same under all policies.
         let settled = store.record(&named.name).restore(edit);
-        return Ok(settled.iter().fold(None, |_, Settled { conflict, by }| {
-            put(named, Some(conflict.key.field().map_or(Value::Null, Value::from)), conflict, by, out)
-        }));
+        for Settled { conflict, by } in &settled {
+            put(named, Some(conflict.key.field().map_or(Value::Null, Value::from)), conflict, by, out);
+        }
+        return Ok(());
     };
     let settled = match target {
         None => store.resolve_all(edit, by)?,
         Some((named, deletes)) if has_conflicts(named.kind) => store.resolve_all_of(edit, named, *deletes, by)?,
         Some(_) => return Err(Failure::ARGUMENT),
     };
-    Ok(settled
-        .iter()
-        .fold(None, |_, Settled { conflict, by }| put(&conflict.key.named(), conflict.key.key(), conflict, by, out)))
+    for Settled { conflict, by } in &settled {
+        put(&conflict.key.named(), conflict.key.key(), conflict, by, out);
+    }
+    Ok(())
 }
 
 /// Whether concurrent writes to values of this type can differ.
@@ -103,17 +116,9 @@ fn has_conflicts(kind: ValueKind) -> bool {
     matches!(kind, ValueKind::Register | ValueKind::MultiRegister | ValueKind::Map | ValueKind::Record)
 }
 
-/// Returns the event.
-fn put<K>(
-    named: &Named,
-    key: Option<Value>,
-    was: &Conflict<K, Value>,
-    by: &Version<Value>,
-    out: &mut Out,
-) -> Option<Dot> {
+fn put<K>(named: &Named, key: Option<Value>, was: &Conflict<K, Value>, by: &Version<Value>, out: &mut Out) {
     conflict(named, key, was.kind, &was.versions, out);
     put_version(by, out);
-    Some(by.dot)
 }
 
 /// The key of a conflict, as long as it is the one that was listed.

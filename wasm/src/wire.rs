@@ -27,6 +27,11 @@ impl<'a> In<'a> {
         self.rest.is_empty()
     }
 
+    /// All that is left.
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     pub fn number(&mut self) -> Result<u64, Failure> {
         let mut number = 0;
         for (at, &byte) in self.rest.iter().enumerate() {
@@ -214,6 +219,11 @@ impl Out {
 
     pub fn uuid(&mut self, uuid: Uuid) {
         self.text(uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+    }
+
+    /// A number of up to 128 bits with its sign.
+    pub fn wide(&mut self, number: i128) {
+        self.bytes(&number.to_le_bytes());
     }
 
     /// The text form of a dot: the writer's id, a colon, the counter.

@@ -1,53 +1,43 @@
 //! Writes: one group to one value.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use dotted::{ByName, Deletes, Dot, Edit, Mut, ReplicaId, StoreKey, Value};
+use dotted::{ByName, Deletes, Dot, Edit, Mut, ReplicaId, RequestId, StoreKey, Transfer, Value};
+use uuid::Uuid;
 
 use crate::document::Document;
+use crate::facts;
 use crate::failure::Failure;
+use crate::member;
 use crate::names::write as op;
 use crate::settle;
 use crate::wire::In;
 
-/// What a group wrote.
-#[derive(Default)]
-struct Written {
-    count: u32,
-    last: Option<Dot>,
+/// Whether something was written, as a number.
+fn one(dot: Option<Dot>) -> u32 {
+    dot.is_some().into()
 }
 
-impl Written {
-    fn note(&mut self, dot: Option<Dot>) {
-        if dot.is_some() {
-            self.count += 1;
-            self.last = dot;
-        }
-    }
-
-    fn one(dot: Option<Dot>) -> Self {
-        let mut written = Self::default();
-        written.note(dot);
-        written
-    }
-
-    fn all<T>(items: Vec<T>, mut write: impl FnMut(T) -> Option<Dot>) -> Self {
-        let mut written = Self::default();
-        items.into_iter().for_each(|item| written.note(write(item)));
-        written
-    }
+/// How many of these had an effect.
+fn all<T>(items: Vec<T>, mut write: impl FnMut(T) -> Option<Dot>) -> u32 {
+    items.into_iter().fold(0, |count, item| count + one(write(item)))
 }
 
 /// The arguments, all read before anything is written.
 enum Arguments<'a> {
     None,
     Amount(u64),
-    Transfer(ReplicaId, u64),
+    Rights(ReplicaId, u64),
     Values(Vec<Value>),
     Keys(Vec<&'a str>),
     Entries(Vec<(&'a str, Value)>),
     Members(&'a str, Vec<(&'a str, Value)>),
     Resolve(StoreKey, Value),
+    Request(RequestId),
+    Recorded(RequestId, Transfer),
+    Client(Uuid),
+    Claim(Uuid, Vec<Uuid>, Option<Arc<str>>),
 }
 
 /// Writes to the value whose name comes first. Returns how many parts had an effect.
@@ -61,7 +51,7 @@ pub fn write(document: &mut Document, op: u8, mut input: In<'_>) -> Result<u32, 
         op::COUNTER_INCREMENT | op::COUNTER_DECREMENT | op::BOUNDED_INCREMENT | op::BOUNDED_DECREMENT => {
             Arguments::Amount(input.number()?)
         }
-        op::BOUNDED_TRANSFER => Arguments::Transfer(input.replica()?, input.number()?),
+        op::BOUNDED_TRANSFER => Arguments::Rights(input.replica()?, input.number()?),
         op::REGISTER_SET | op::MULTI_SET | op::SET_ADD | op::SET_DELETE => Arguments::Values(input.all(In::value)?),
         op::MAP_DELETE | op::RECORD_DELETE => Arguments::Keys(input.all(In::text)?),
         op::MAP_SET | op::RECORD_SET => Arguments::Entries(input.all(entry)?),
@@ -70,17 +60,22 @@ pub fn write(document: &mut Document, op: u8, mut input: In<'_>) -> Result<u32, 
             let key = settle::listed(document.store()?, name, &mut input)?;
             Arguments::Resolve(key, input.value()?)
         }
+        op::LEDGER_RESOLVE => Arguments::Recorded(facts::request(&mut input)?, facts::transfer(&mut input)?),
+        op::LEDGER_DISMISS => Arguments::Request(facts::request(&mut input)?),
+        op::LEDGER_FOLD => Arguments::Client(input.uuid()?),
+        op::CLAIMS_CLAIM | op::CLAIMS_RELEASE | op::CLAIMS_ACKNOWLEDGE => {
+            let (me, members) = facts::members(&mut input)?;
+            let resource = if op == op::CLAIMS_ACKNOWLEDGE { None } else { Some(input.text()?.into()) };
+            Arguments::Claim(me, members, resource)
+        }
         _ => Arguments::None,
     };
-    let mut arguments = Some(arguments);
-    let written = document.holder.update(|live, writer| {
-        let arguments = arguments.take().unwrap_or(Arguments::None);
-        live.edit(writer, |store, edit| run(store, edit, op, deletes, name, arguments))
-    })?;
-    if written.last.is_some() {
-        document.last = written.last;
+    if let (op::BOUNDED_DECREMENT, Arguments::Amount(by)) = (op, &arguments)
+        && let Some(spent) = member::spend(document, name, *by)
+    {
+        return spent;
     }
-    Ok(written.count)
+    document.edit(|store, edit| run(store, edit, op, deletes, name, arguments))
 }
 
 fn entry<'a>(input: &mut In<'a>) -> Result<(&'a str, Value), Failure> {
@@ -95,70 +90,78 @@ fn run<'e>(
     deletes: Deletes,
     name: &str,
     arguments: Arguments<'_>,
-) -> Result<Written, Failure> {
-    use Arguments::{Amount, Entries, Keys, Members, None, Resolve, Transfer, Values};
+) -> Result<u32, Failure> {
+    use Arguments::{Amount, Claim, Client, Entries, Keys, Members, None, Recorded, Request, Resolve, Rights, Values};
     Ok(match (op, arguments) {
-        (op::COUNTER_INCREMENT, Amount(by)) => Written::one(Some(store.counter(name).increment(edit, by)?)),
-        (op::COUNTER_DECREMENT, Amount(by)) => Written::one(Some(store.counter(name).decrement(edit, by)?)),
-        (op::COUNTER_RESET, None) => Written::one(store.counter(name).reset(edit)),
+        (op::COUNTER_INCREMENT, Amount(by)) => one(Some(store.counter(name).increment(edit, by)?)),
+        (op::COUNTER_DECREMENT, Amount(by)) => one(Some(store.counter(name).decrement(edit, by)?)),
+        (op::COUNTER_RESET, None) => one(store.counter(name).reset(edit)),
         (op::REGISTER_SET, Values(values)) => {
             let mut register = store.register(name);
-            Written::all(values, |value| Some(register.set(edit, value)))
+            all(values, |value| Some(register.set(edit, value)))
         }
-        (op::REGISTER_CLEAR, None) => Written::one(store.register(name).clear(edit)),
+        (op::REGISTER_CLEAR, None) => one(store.register(name).clear(edit)),
         (op::MULTI_SET, Values(values)) => {
             let mut register = store.multi_register(name);
-            Written::all(values, |value| Some(register.set(edit, value)))
+            all(values, |value| Some(register.set(edit, value)))
         }
-        (op::MULTI_CLEAR, None) => Written::one(store.multi_register(name).clear(edit)),
-        (op::FLAG_ENABLE, None) => Written::one(Some(store.flag(name).enable(edit))),
-        (op::FLAG_DISABLE, None) => Written::one(store.flag(name).disable(edit)),
+        (op::MULTI_CLEAR, None) => one(store.multi_register(name).clear(edit)),
+        (op::FLAG_ENABLE, None) => one(Some(store.flag(name).enable(edit))),
+        (op::FLAG_DISABLE, None) => one(store.flag(name).disable(edit)),
         (op::SET_ADD, Values(values)) => {
             store.reserve(values.len());
             let mut set = store.set(name);
-            Written::all(values, |value| Some(set.insert(edit, value)))
+            all(values, |value| Some(set.insert(edit, value)))
         }
         (op::SET_DELETE, Values(values)) => {
             let mut set = store.set(name);
-            Written::all(values, |value| set.remove(edit, &value))
+            all(values, |value| set.remove(edit, &value))
         }
-        (op::SET_CLEAR, None) => Written::one(store.set(name).clear(edit)),
+        (op::SET_CLEAR, None) => one(store.set(name).clear(edit)),
         (op::MAP_SET, Entries(entries)) => {
             store.reserve(entries.len());
             let mut map = store.map(name);
-            Written::all(entries, |(key, value)| Some(map.insert(edit, key.into(), value)))
+            all(entries, |(key, value)| Some(map.insert(edit, key.into(), value)))
         }
         (op::MAP_DELETE, Keys(keys)) => {
             let mut map = store.map(name);
-            Written::all(keys, |key| map.remove(edit, key))
+            all(keys, |key| map.remove(edit, key))
         }
-        (op::MAP_CLEAR, None) => Written::one(store.map(name).clear(edit)),
+        (op::MAP_CLEAR, None) => one(store.map(name).clear(edit)),
         (op::RECORD_SET, Entries(entries)) => {
             let mut record = store.record_with(name, deletes);
-            Written::all(entries, |(field, value)| Some(record.set(edit, field, value)))
+            all(entries, |(field, value)| Some(record.set(edit, field, value)))
         }
         (op::RECORD_DELETE, Keys(keys)) => {
             let mut record = store.record_with(name, deletes);
-            Written::all(keys, |field| record.remove(edit, field))
+            all(keys, |field| record.remove(edit, field))
         }
         (op::RECORD_MEMBERS, Members(field, members)) => {
-            Written::one(Some(store.record_with(name, deletes).set_members(edit, field, members)?))
+            one(Some(store.record_with(name, deletes).set_members(edit, field, members)?))
         }
-        (op::RESOLVE, Resolve(key, value)) => Written::one(Some(match settle::field(&key) {
+        (op::RESOLVE, Resolve(key, value)) => one(Some(match settle::field(&key) {
             Some(field) => store.record_with(name, deletes).set(edit, &field, value),
             _ => store.resolve(edit, &key, value)?,
         })),
-        (op::BOUNDED_INCREMENT, Amount(by)) => Written::one(Some(store.bounded_counter(name).increment(edit, by)?)),
-        (op::BOUNDED_DECREMENT, Amount(by)) => Written::one(Some(store.bounded_counter(name).try_decrement(edit, by)?)),
-        (op::BOUNDED_TRANSFER, Transfer(to, amount)) => {
-            Written::one(Some(store.bounded_counter(name).transfer(edit, &to, amount)?))
+        (op::BOUNDED_INCREMENT, Amount(by)) => one(Some(store.bounded_counter(name).increment(edit, by)?)),
+        (op::BOUNDED_DECREMENT, Amount(by)) => one(Some(store.bounded_counter(name).try_decrement(edit, by)?)),
+        (op::BOUNDED_TRANSFER, Rights(to, amount)) => {
+            one(Some(store.bounded_counter(name).transfer(edit, &to, amount)?))
         }
-        (op::BOUNDED_ANNOUNCE, None) => Written::one(store.bounded_counter(name).announce(edit)),
+        (op::BOUNDED_ANNOUNCE, None) => one(store.bounded_counter(name).announce(edit)),
         // What these write is the same under all policies.
-        (op::RECORD_CLEAR, None) => Written::one(store.record(name).delete(edit)),
-        (op::RECORD_ERASE, None) => Written::one(store.record(name).erase(edit)),
-        (op::RECORD_PURGE, None) => Written::one(store.record(name).purge(edit)),
-        (op::REMOVE, None) => Written::one(store.remove(edit, name)),
+        (op::RECORD_CLEAR, None) => one(store.record(name).delete(edit)),
+        (op::RECORD_ERASE, None) => one(store.record(name).erase(edit)),
+        (op::RECORD_PURGE, None) => one(store.record(name).purge(edit)),
+        (op::LEDGER_RESOLVE, Recorded(id, entry)) => one(store.ledger(name).resolve(edit, id, entry)),
+        (op::LEDGER_DISMISS, Request(id)) => one(store.ledger(name).dismiss(edit, id)),
+        (op::LEDGER_FOLD, Client(client)) => u32::try_from(store.ledger(name).fold(edit, client)).unwrap_or(u32::MAX),
+        (op::CLAIMS_CLAIM, Claim(me, members, Some(resource))) => {
+            one(Some(store.claims(name).claim(edit, resource, me, &members)?))
+        }
+        (op::CLAIMS_RELEASE, Claim(me, _, Some(resource))) => one(store.claims(name).release(edit, &resource, me)),
+        (op::CLAIMS_ACKNOWLEDGE, Claim(me, members, _)) => one(store.claims(name).acknowledge(edit, me, &members)),
+        (op::REMOVE, None) => one(store.remove(edit, name)),
         _ => return Err(Failure::ARGUMENT),
     })
 }

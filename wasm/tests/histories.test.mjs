@@ -54,6 +54,11 @@ function outcome(change) {
   }
 }
 
+const pay = (amount) => ({ from: "ana", to: "ben", amount: BigInt(amount) });
+
+/** Who claims, in this history. */
+let members = [];
+
 const writes = {
   increment: (store, name, by, done) =>
     assert.equal(counted(() => store.counter(name).increment(BigInt(by))), done),
@@ -86,6 +91,24 @@ const writes = {
   },
   latest: (store, _name, settled) => assert.equal(store.resolveAll("latest").length, settled),
   earliest: (store, _name, settled) => assert.equal(store.resolveAll("earliest").length, settled),
+  request: (store, name, client, number, amount, recorded) => {
+    const found = store.ledger(name).recordAll([[{ client, number: BigInt(number) }, pay(amount)]]);
+    assert.deepEqual(found, [recorded]);
+  },
+  decide: (store, name, client, number, amount, done) =>
+    assert.equal(store.ledger(name).resolve({ client, number: BigInt(number) }, pay(amount)), done),
+  dismiss: (store, name, client, number, done) =>
+    assert.equal(store.ledger(name).dismiss({ client, number: BigInt(number) }), done),
+  fold: (store, name, client, amount, folded, total) => {
+    store.ledger(name).recordAll(Array.from({ length: 64 }, (_, number) => [{ client, number }, pay(amount)]));
+    assert.equal(store.ledger(name).fold(client), folded);
+    assert.equal(String(store.ledger(name).balance("ben")), total);
+  },
+  claim: (store, name, resource, me, expected) =>
+    assert.equal(outcome(() => store.claims(name, { me, members }).claim(resource)), expected),
+  release: (store, name, resource, me, done) =>
+    assert.equal(store.claims(name, { me, members }).release(resource), done),
+  acknowledge: (store, name, me, done) => assert.equal(store.claims(name, { me, members }).acknowledge(), done),
   restore: (store, name, settled) => assert.equal(store.record(name).restore().length, settled),
   clearMap: (store, name) => store.map(name).clear(),
   field: (store, name, key, value) => store.record(name).set(key, decode(value)),
@@ -106,6 +129,7 @@ function replay(steps) {
     const [a, b] = rest;
     switch (what) {
       case "ids":
+        members = rest;
         stores = rest.map((replica) => new Store({ replica, now: clock }));
         break;
       case "write":
@@ -137,7 +161,7 @@ function replay(steps) {
       case "end": {
         const store = stores[a];
         const found = [store.encode(), store.canonical(), store.version()].map(hash);
-        const sizes = [store.conflicts().length, store.names().length];
+        const sizes = [store.conflicts().length, store.names().length + store.ledger("").disputes().length];
         assert.deepEqual([...found, store.stateHash(), ...sizes], rest.slice(1));
         break;
       }

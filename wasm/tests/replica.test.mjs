@@ -178,3 +178,53 @@ test("a store that takes part no more is a store", () => {
   run([again, b], 0, 3000);
   assert.equal(b.store.set("s").size, 2);
 });
+
+test("rights of bounded counters go to where they are needed", () => {
+  const members = group(3, { rebalance: true });
+  const [rich, poor, other] = members;
+  rich.store.boundedCounter("stock").increment(1000);
+  run(members, 0, 2000);
+  let written = 0;
+  rich.store.onUpdate(() => void written++);
+  const stock = poor.store.boundedCounter("stock");
+  let sold = 0;
+  let refused = 0;
+  for (let now = 2000; now < 12_000; now += 100) {
+    try {
+      stock.tryDecrement(3);
+      sold += 3;
+    } catch (error) {
+      assert.equal(error.code, "insufficient-rights");
+      refused += 1;
+    }
+    run(members, now, now + 100);
+  }
+  // The first was refused, and asked for more; what was given is a local write of the giver.
+  assert.ok(refused > 0 && refused < 10 && sold > 200, `${sold} sold, ${refused} refused`);
+  assert.ok(written > 0);
+  run(members, 12_000, 15_000);
+  assert.deepEqual(members.map(({ store }) => store.boundedCounter("stock").value), [1000 - sold, 1000 - sold, 1000 - sold]);
+  assert.ok(Number(stock.rights) > 0 && stock.rightsOf(rich.store.replica) > 0);
+  assert.match(poor.store.lastDot, new RegExp(`^${poor.store.replica}`));
+  // More than there is: refused, and nobody loses his rights for it.
+  const before = other.store.boundedCounter("stock").rightsOf(rich.store.replica);
+  assert.throws(() => other.store.boundedCounter("stock").tryDecrement(10_000), { code: "insufficient-rights" });
+  run(members, 15_000, 20_000);
+  assert.deepEqual(other.store.boundedCounter("stock").rightsOf(rich.store.replica), before);
+  assert.ok(members.every((member) => member.pollTimeout() > 15_000));
+});
+
+test("who does not rebalance is asked in vain", () => {
+  const [asks, gives] = [group(2, { rebalance: { pause: 50 } })[0], group(2)[1]];
+  gives.store.boundedCounter("stock").increment(10);
+  run([asks, gives], 0, 1000);
+  assert.throws(() => asks.store.boundedCounter("stock").tryDecrement(1), { code: "insufficient-rights" });
+  run([asks, gives], 1000, 5000);
+  assert.throws(() => asks.store.boundedCounter("stock").tryDecrement(1), { code: "insufficient-rights" });
+  assert.equal(gives.store.boundedCounter("stock").rights, 10);
+  assert.deepEqual(gives.pollEvent()?.type, "changed");
+  assert.throws(() => group(1, { rebalance: { windows: 1 } }), failsWith("invalid-argument"));
+  // Alone again, it counts down as before.
+  gives.stop();
+  gives.store.boundedCounter("stock").tryDecrement(10);
+});

@@ -1,8 +1,8 @@
 // What the types allow, and what they do not: compiled, never run.
 import {
-  type Applied, BoundedCounter, type Conflict, CrdtError, type CrdtErrorCode, type Data, type DeletePolicy, GCounter,
-  InsufficientRightsError, LwwMap, LwwRegister, OrSet, PnCounter, Replica, type ReplicaEvent, type Resolver,
-  type RightsHolder, type Settled, Store, ready, type ValueKind, VersionedRecord,
+  type Applied, BoundedCounter, type Conflict, ConflictLog, CrdtError, type CrdtErrorCode, type Data, type DeletePolicy, GCounter,
+  InsufficientRightsError, LwwMap, LwwRegister, OrSet, PnCounter, Replica, type ReplicaEvent, type RequestVersion,
+  Reservations, type Resolver, type RightsHolder, type Settled, Store, ready, type ValueKind, VersionedRecord,
 } from "dotted-crdt";
 import { init, initSync } from "dotted-crdt/slim";
 import { OrSet as InlineSet } from "dotted-crdt/inline";
@@ -137,6 +137,24 @@ const event: ReplicaEvent | undefined = replica.pollEvent();
 if (event?.type === "unreachable") is<typeof event.missing, readonly string[]>();
 // @ts-expect-error: only some events have a ticket
 event?.ticket;
+
+const ledger = store.ledger("payments");
+is<ReturnType<typeof ledger.balance>, number | bigint>();
+// @ts-expect-error: a request has a number
+ledger.record({ client: "" }, { from: "", to: "", amount: 1 });
+const request = ledger.get({ client: "", number: 1n });
+if (request?.state === "disputed") is<typeof request.versions, readonly RequestVersion[]>();
+// @ts-expect-error: only what was recorded has a transfer
+request?.transfer;
+const seat = store.claims("seats", { members: [] }).seat("12A");
+if (seat.state === "confirmed") is<typeof seat.holder, string>();
+// @ts-expect-error: what is free has no holder
+seat.holder;
+for (const { outcome } of new Reservations(store.claims("seats")).step()) is<typeof outcome, "confirmed" | "lost" | "contested">();
+const [logged] = new ConflictLog(store, { keys: { salt: 1 } });
+if (logged !== undefined && "name" in logged) is<typeof logged.name, string>();
+// @ts-expect-error: keys are hashed with a salt
+new ConflictLog(store, { keys: "hashed" });
 
 try {
   await ready;

@@ -1,14 +1,15 @@
 import { args } from "./core.js";
-import { CrdtError } from "./error.js";
-import { hex } from "./ids.js";
+import { CrdtError, narrow } from "./error.js";
+import { formatUuid, hex } from "./ids.js";
 import type { Data, In } from "./wire.js";
 
 /** The types of the values in a store. */
-export type ValueKind = "counter" | "register" | "multi-register" | "flag" | "set" | "map" | "record" | "bounded-counter";
+export type ValueKind =
+  | "counter" | "register" | "multi-register" | "flag" | "set" | "map" | "record" | "bounded-counter" | "ledger" | "claims";
 
 /** @internal */
 export const KINDS: readonly ValueKind[] = [
-  "counter", "register", "multi-register", "flag", "set", "map", "record", "bounded-counter",
+  "counter", "register", "multi-register", "flag", "set", "map", "record", "bounded-counter", "ledger", "claims",
 ];
 
 /** A value that looks different. */
@@ -17,7 +18,10 @@ export interface Change {
   readonly name: string;
   /** Its type. */
   readonly kind: ValueKind;
-  /** The element, key or field; null for a record as a whole. Other types have none. */
+  /**
+   * The element, key or field; null for a record as a whole; `{ client, number }` or `{ client, block }` in a ledger,
+   * `{ resource, member }` in claims. Other types have none.
+   */
   readonly key?: Data;
   /** What became of it. After any change of a record, read all of it again. */
   readonly change: "added" | "updated" | "removed";
@@ -89,13 +93,25 @@ export function readBatch(input: In): ChangeBatch {
   for (let left = input.number(); left > 0; left--) {
     const kind = kindOf(input.number());
     const name = input.text();
-    const key = input.option((from) => from.value());
+    const key = input.option((from) => shownKey(kind, from.value()));
     const change = CHANGES[input.number()] ?? "updated";
     const by: string[] = [];
     for (let writers = input.number(); writers > 0; writers--) by.push(input.text());
     changes.push(key === undefined ? { name, kind, change, by } : { name, kind, key, change, by });
   }
   return { origin, changes };
+}
+
+/** The key of a change, as people have it. */
+function shownKey(kind: ValueKind, key: Data): Data {
+  if (!(key instanceof Uint8Array)) return key;
+  if (kind === "claims") {
+    return { resource: new TextDecoder().decode(key.subarray(16)), member: formatUuid(key.subarray(0, 16)) };
+  }
+  if (kind !== "ledger") return key;
+  const number = narrow(key.subarray(17).reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n));
+  const client = formatUuid(key.subarray(1, 17));
+  return key[0] === 0 ? { client, number } : { client, block: number };
 }
 
 /** @internal */

@@ -4,12 +4,16 @@ import { CrdtError } from "./error.js";
 import { parseUuid } from "./ids.js";
 import type { Data, In, Out } from "./wire.js";
 
-/** A key with concurrent versions that differ. The same on all replicas that know the same events. */
-export interface Conflict {
+/** What a conflict can be about. */
+export interface ConflictPlace {
   readonly name: string;
   readonly kind: ValueKind;
   /** The key of a map or field of a record, null for a record as a whole. */
   readonly key?: Data;
+}
+
+/** A key with concurrent versions that differ. The same on all replicas that know the same events. */
+export interface Conflict extends ConflictPlace {
   /** How it came about. Registers and maps do not tell whether the value was there before. */
   readonly cause: "write-write" | "insert-insert" | "update-delete";
   /** In the order of their dots. */

@@ -10,6 +10,8 @@
  * | `too-large` `too-many-writers` `too-many-keys` `too-deep` `full` `too-many-tickets` | a limit |
  * | `overflow` `out-of-range` | a number does not fit |
  * | `insufficient-rights` `unknown-replica` `to-oneself` `zero-amount` | a rule of bounded counters |
+ * | `reused` | the id of a request stands for something else |
+ * | `taken` `contested` | what is claimed is not free |
  * | `outdated` | the conflict is not any more as it was listed: list it again |
  * | `in-conflict` `not-a-group` `no-such-key` | the value cannot be written there |
  * | `invalid-value` `invalid-text` `invalid-id` `invalid-argument` | an argument cannot be used |
@@ -27,6 +29,7 @@ export type CrdtErrorCode =
   | "too-large" | "too-many-writers" | "too-many-keys" | "too-deep" | "full" | "too-many-tickets"
   | "overflow" | "out-of-range"
   | "insufficient-rights" | "unknown-replica" | "to-oneself" | "zero-amount"
+  | "reused" | "taken" | "contested"
   | "outdated" | "in-conflict" | "not-a-group" | "no-such-key"
   | "invalid-value" | "invalid-text" | "invalid-id" | "invalid-argument"
   | "not-member" | "retired" | "muted" | "myself" | "forked" | "same-writer"

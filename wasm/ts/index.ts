@@ -6,16 +6,29 @@
 export { CrdtError, type CrdtErrorCode, InsufficientRightsError } from "./error.js";
 export type { Data, DataObject } from "./wire.js";
 export type { Change, ChangeBatch, ValueKind, Version } from "./changes.js";
-export type { Conflict, DeletePolicy, Resolver, Settled } from "./conflicts.js";
+export type { Conflict, ConflictPlace, DeletePolicy, Resolver, Settled } from "./conflicts.js";
 export { type Applied, Store, type StoreOptions, type Unsubscribe } from "./store.js";
 export { Conflicting, Counter, Flag, Handle, MultiRegister, Register, SetHandle, Shown } from "./handles.js";
 export { LwwMapHandle, RecordHandle, type RecordOptions } from "./keyed.js";
 export { BoundedCounterHandle, type RightsHolder } from "./bounded.js";
 export {
+  type Dispute,
+  LedgerHandle,
+  type Recorded,
+  type RequestId,
+  type RequestState,
+  type RequestVersion,
+  type Transfer,
+} from "./ledger.js";
+export { type Claim, ClaimsHandle, type ClaimsOptions, type Reservation, Reservations, type Seat } from "./claims.js";
+export { ConflictLog, type ConflictLogOptions, type LogEntry, type LogKeys, type LogPlace } from "./conflict-log.js";
+export {
   BoundedCounter,
+  Claims,
   DwFlag,
   EwFlag,
   GCounter,
+  Ledger,
   LwwMap,
   LwwRegister,
   MvRegister,
@@ -29,6 +42,7 @@ export {
   decodeVersion,
   type Level,
   type Member,
+  type Rebalancing,
   type Refusal,
   Replica,
   type ReplicaEvent,

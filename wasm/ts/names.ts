@@ -29,6 +29,12 @@ export const enum Write {
   BoundedTransfer,
   BoundedAnnounce,
   Resolve,
+  LedgerResolve,
+  LedgerDismiss,
+  LedgerFold,
+  ClaimsClaim,
+  ClaimsRelease,
+  ClaimsAcknowledge,
 }
 
 /** Questions that a number answers. */
@@ -76,13 +82,22 @@ export const enum Read {
   BoundedRights,
   BoundedRightsOf,
   BoundedHolders,
+  LedgerGet,
+  LedgerTotal,
+  LedgerRequests,
+  LedgerDisputes,
+  ClaimsSeats,
+  ClaimsStanding,
+  Digest,
+  Conflict,
 }
 
-/** Writes that answer with what they settled. */
+/** Writes that answer with what they did. */
 export const enum Settle {
   All = 1,
   One,
   Restore,
+  Record,
 }
 
 /** What a member of a group does. */

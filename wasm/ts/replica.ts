@@ -75,6 +75,29 @@ export interface Bounds {
   readonly workPerSecond?: number;
 }
 
+/**
+ * When rights of bounded counters are asked for, in milliseconds, and how much there may be of anything. What is left out
+ * stays as it is in the Rust crate.
+ */
+export interface Rebalancing {
+  /** Over which time demand is measured: 10,000. It should be many times longer than an answer takes. */
+  readonly window?: number;
+  /** How long an answer, and what it promises, is waited for: 2,000. */
+  readonly expiry?: number;
+  /** The least time from one request for rights of a counter to the next: 100. */
+  readonly pause?: number;
+  /** For how long a member that has nothing to give, or does not answer, is not asked again: 1,000. */
+  readonly backOff?: number;
+  /** For how long who has asked does not give: 1,000. */
+  readonly calm?: number;
+  /** For how many counters demand is measured: 1,024. */
+  readonly counters?: number;
+  /** How many requests of a member are heard at once: 16 … */
+  readonly burst?: number;
+  /** … and how many in a second from then on: 16. */
+  readonly perSecond?: number;
+}
+
 /** What a replica is told when it is made. */
 export interface ReplicaOptions {
   /** This replica's own name towards its transport: a UUID, kept as long as the others shall know it as the same. */
@@ -88,6 +111,12 @@ export interface ReplicaOptions {
   readonly topology?: Topology;
   readonly timing?: Timing;
   readonly bounds?: Bounds;
+  /**
+   * Whether rights of bounded counters go to where they are needed: what `tryDecrement` counts down or is refused is
+   * demand; where rights run low, the member that has most is asked, and gives what it does not need. No message of
+   * anyone can take a counter below zero. Members that do not rebalance are asked in vain, and do no harm.
+   */
+  readonly rebalance?: boolean | Rebalancing;
 }
 
 /** A message to be sent. */
@@ -157,15 +186,19 @@ export class Replica {
   readonly store: Store;
   /** This replica's own name. */
   readonly me: string;
+  /** Whether a tick may write. */
+  readonly #rebalances: boolean;
 
   /** @throws {@link CrdtError} `is-replica` if the store has one already, or what is wrong with the options. */
   constructor(store: Store, options: ReplicaOptions) {
-    const { me, storeId, topology = { type: "full-mesh" }, durable = false } = options;
+    const { me, storeId, topology = { type: "full-mesh" }, durable = false, rebalance = false } = options;
     const seed = options.seed ?? Math.floor(Math.random() * 2 ** 53);
     const written = id(id(args(), me), storeId).number(whole(seed)).number(durable ? 1 : 0);
-    store.start(putSettings(putTopology(written, topology), { ...options.timing, ...options.bounds }));
+    putSettings(putTopology(written, topology), settings, { ...options.timing, ...options.bounds });
+    store.start(putRebalancing(written, rebalance));
     this.store = store;
     this.me = me;
+    this.#rebalances = rebalance !== false;
   }
 
   /**
@@ -184,6 +217,7 @@ export class Replica {
   /** It is `now`: does what is due. */
   tick(now: number): void {
     this.#act(Act.Tick, args(), now);
+    if (this.#rebalances) this.store.settle();
   }
 
   /** When to call `tick` next if nothing arrives before. What is past is due. */
@@ -322,9 +356,31 @@ const settings: readonly (keyof Timing | keyof Bounds)[] = [
   "workPerSecond",
 ];
 
-function putSettings(written: Out, given: Timing & Bounds): Out {
+/** The same. */
+const rebalancing: readonly (keyof Rebalancing)[] = [
+  "window",
+  "expiry",
+  "pause",
+  "backOff",
+  "calm",
+  "counters",
+  "burst",
+  "perSecond",
+];
+
+function putRebalancing(written: Out, rebalance: boolean | Rebalancing): Out {
+  if (rebalance === false) return written.number(0);
+  const session = Math.floor(Math.random() * 2 ** 53);
+  return putSettings(written.number(1).number(session), rebalancing, rebalance === true ? {} : rebalance);
+}
+
+function putSettings<Name extends string>(
+  written: Out,
+  settings: readonly Name[],
+  given: { readonly [name in Name]?: number },
+): Out {
   const unknown = Object.keys(given).find((name) => !settings.some((setting) => setting === name));
-  if (unknown !== undefined) throw new CrdtError("invalid-argument", `a timing or a bound is not known: ${unknown}`);
+  if (unknown !== undefined) throw new CrdtError("invalid-argument", `a setting is not known: ${unknown}`);
   for (const name of settings) {
     const value = given[name];
     if (value === undefined) written.number(0);

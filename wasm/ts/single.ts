@@ -1,6 +1,8 @@
 import { BoundedCounterHandle } from "./bounded.js";
+import { ClaimsHandle, type ClaimsOptions } from "./claims.js";
 import type { Conflict } from "./conflicts.js";
 import { Counter, Flag, MultiRegister, Register, SetHandle, Shown } from "./handles.js";
+import { LedgerHandle } from "./ledger.js";
 import { LwwMapHandle, RecordHandle, type RecordOptions } from "./keyed.js";
 import { type Applied, disposable, Store, type StoreOptions, type Unsubscribe } from "./store.js";
 import type { Data } from "./wire.js";
@@ -165,6 +167,35 @@ export class BoundedCounter extends BoundedCounterHandle {
 }
 export interface BoundedCounter extends Replicated {}
 alone(BoundedCounter);
+
+/**
+ * Requests of clients, each of which has exactly one effect, wherever and however often it arrives.
+ *
+ * ```ts
+ * const tokyo = new Ledger(), london = new Ledger();
+ * const request = { client: crypto.randomUUID(), number: 0 };
+ * tokyo.record(request, { from: "ana", to: "ben", amount: 10_000 });
+ * london.record(request, { from: "ana", to: "ben", amount: 10_000 }); // no answer from Tokyo: tried again
+ * tokyo.merge(london);
+ * tokyo.balance("ben"); // 10,000
+ * ```
+ */
+export class Ledger extends LedgerHandle {
+  constructor(options?: StoreOptions) {
+    super(new Store(options), "");
+  }
+}
+export interface Ledger extends Replicated {}
+alone(Ledger);
+
+/** Reservations of what only one can have: tentative until all members have answered, then one is confirmed. */
+export class Claims extends ClaimsHandle {
+  constructor(options?: StoreOptions & ClaimsOptions) {
+    super(new Store(options), "", options);
+  }
+}
+export interface Claims extends Replicated {}
+alone(Claims);
 
 /** One value; of concurrent writes the last is shown, and the others stay visible as a conflict. */
 export class LwwRegister<T extends Data = Data> extends Register<T> {

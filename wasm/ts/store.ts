@@ -1,7 +1,9 @@
 import { BoundedCounterHandle } from "./bounded.js";
+import { ClaimsHandle, type ClaimsOptions } from "./claims.js";
 import { type ChangeBatch, joined, kindOf, readBatch, readClock, type ValueKind } from "./changes.js";
 import {
   type Conflict,
+  type ConflictPlace,
   decide,
   kindNumber,
   putConflict,
@@ -14,6 +16,7 @@ import { answer, args, guarded } from "./core.js";
 import { type Document, open } from "./document.js";
 import { Counter, Flag, Handle, MultiRegister, Register, SetHandle } from "./handles.js";
 import { LwwMapHandle, RecordHandle, type RecordOptions } from "./keyed.js";
+import { LedgerHandle } from "./ledger.js";
 import { checkBytes, hex, parseUuid, randomUuid } from "./ids.js";
 import { Act, Ask, Read, Settle, Write } from "./names.js";
 import { CrdtError } from "./error.js";
@@ -110,6 +113,16 @@ export class Store {
     return new BoundedCounterHandle(this, name);
   }
 
+  /** The ledger with this name: requests of clients, each of which counts once. */
+  ledger(name: string): LedgerHandle {
+    return new LedgerHandle(this, name);
+  }
+
+  /** The claims with this name, on what only one can have. */
+  claims(name: string, options?: ClaimsOptions): ClaimsHandle {
+    return new ClaimsHandle(this, name, options);
+  }
+
   /** The register with this name: of concurrent values the last is shown. */
   register<T extends Data = Data>(name: string): Register<T> {
     return new Register<T>(this, name);
@@ -141,8 +154,8 @@ export class Store {
   }
 
   /**
-   * Removes the values with this name, of whatever type but bounded counters, whose rights others have. What others
-   * write to them meanwhile survives.
+   * Removes the values with this name, but for bounded counters, ledgers and claims: rights, requests and answers that
+   * others have cannot be taken back. What others write to them meanwhile survives.
    */
   remove(name: string): boolean {
     return new Handle(this, name).remove();
@@ -165,6 +178,14 @@ export class Store {
     const conflicts: Conflict[] = [];
     while (!found.isAtEnd) conflicts.push(readConflict(found));
     return conflicts;
+  }
+
+  /** The conflict about a key, if there is one. Costs O(concurrent writes of the key). */
+  conflict(place: ConflictPlace): Conflict | undefined {
+    const { name, kind, key } = place;
+    const written = args().text(name).number(kindNumber(kind));
+    const found = this.read(Read.Conflict, key === undefined ? written.number(0) : written.number(1).value(key));
+    return found.isAtEnd ? undefined : readConflict(found);
   }
 
   /**
@@ -392,9 +413,14 @@ export class Store {
   }
 
   /** @internal */
-  settleBy(what: Settle, written: Out): Settled[] {
+  answering(what: Settle, written: Out): In {
     const document = this.document();
-    const settled = readSettled(answer(guarded(() => document.settle(this.#now(), what, written.finish()))));
+    return answer(guarded(() => document.settle(this.#now(), what, written.finish())));
+  }
+
+  /** @internal */
+  settleBy(what: Settle, written: Out): Settled[] {
+    const settled = readSettled(this.answering(what, written));
     if (settled.length > 0) this.settle();
     return settled;
   }
@@ -521,6 +547,10 @@ function handle(store: Store, kind: ValueKind, name: string): { toJSON(): unknow
       return store.record(name);
     case "bounded-counter":
       return store.boundedCounter(name);
+    case "ledger":
+      return store.ledger(name);
+    case "claims":
+      return store.claims(name);
   }
 }
 

@@ -1,4 +1,14 @@
-import { type Bounds, CrdtError, Replica, type ReplicaEvent, Store, type Timing, type Topology, type Unsubscribe } from "../index.js";
+import {
+  type Bounds,
+  CrdtError,
+  type Rebalancing,
+  Replica,
+  type ReplicaEvent,
+  Store,
+  type Timing,
+  type Topology,
+  type Unsubscribe,
+} from "../index.js";
 import type { StorageAdapter } from "../storage/adapter.js";
 import type { Link } from "./link.js";
 import { Presence, type PresenceOptions, reportLater } from "./presence.js";
@@ -18,6 +28,8 @@ export interface SyncOptions {
   readonly topology?: Topology;
   readonly timing?: Timing;
   readonly bounds?: Bounds;
+  /** Whether rights of bounded counters go to where they are needed: see `ReplicaOptions.rebalance`. */
+  readonly rebalance?: boolean | Rebalancing;
   readonly presence?: PresenceOptions;
   /** How often to say that this one is here, in milliseconds: 10,000. */
   readonly announce?: number;
@@ -159,12 +171,13 @@ export class Sync {
   }
 
   #begin(durable: boolean): Replica {
-    const { storeId, timing, bounds, topology } = this.#options;
+    const { storeId, timing, bounds, topology, rebalance = false } = this.#options;
     const me = crypto.randomUUID();
     return new Replica(this.store, {
       me,
       storeId,
       durable,
+      rebalance,
       // On the hub this is everybody, and what comes from one goes on to the others at once.
       topology: topology ?? { type: "star", hub: me },
       ...(timing && { timing }),
