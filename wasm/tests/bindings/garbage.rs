@@ -13,8 +13,8 @@ const OPS: u8 = 40;
 /// None of these begins with a text or a list of anything: nothing, too short, no UTF-8, a number without an end.
 const GARBAGE: [&[u8]; 4] = [&[], &[5, b'a'], &[2, 0xff, 0xff], &[0xff; 11]];
 
-/// Reads that take no arguments, and so are answered whatever comes along.
-const WITHOUT: [u8; 9] = [
+/// Reads that take no arguments, or any, and so are answered whatever comes along.
+const WITHOUT: [u8; 10] = [
     read::CONFLICTS,
     read::VERSION,
     read::CLOCK,
@@ -24,6 +24,7 @@ const WITHOUT: [u8; 9] = [
     read::WRITER,
     read::RECORD_OF_WRITER,
     read::LAST,
+    read::DIGEST,
 ];
 
 /// A document with something to lose.
@@ -69,16 +70,16 @@ fn operations_that_do_not_exist_are_refused_even_with_good_arguments() {
     let document = filled();
     let before = document.hash();
     let name = named("set");
-    for op in [0, write::RESOLVE + 1, u8::MAX] {
+    for op in [0, write::CLAIMS_ACKNOWLEDGE + 1, u8::MAX] {
         assert_eq!(code(document.write(3.0, op, &name)), "invalid-argument");
     }
     for op in [0, ask::RECORD_HAS + 1, u8::MAX] {
         assert_eq!(code(document.ask(op, &name)), "invalid-argument");
     }
-    for op in [0, read::BOUNDED_HOLDERS + 1, u8::MAX] {
+    for op in [0, read::CONFLICT + 1, u8::MAX] {
         assert_eq!(code(document.read(op, &name)), "invalid-argument");
     }
-    for op in [0, settle::RESTORE + 1, u8::MAX] {
+    for op in [0, settle::RECORD + 1, u8::MAX] {
         assert_eq!(code(document.settle(3.0, op, &name)), "invalid-argument");
     }
     for op in [0, act::STOP + 1, u8::MAX] {

@@ -3,8 +3,8 @@
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::boundary::{code, document};
-use crate::names::{ask, read, write};
-use crate::wire::{Args, named};
+use crate::names::{ask, read, settle, write};
+use crate::wire::{Args, id, named};
 
 const NOW: f64 = 1_700_000_000_000.0;
 
@@ -88,6 +88,29 @@ fn a_bounded_counter_says_which_rights_are_missing() {
     // Two numbers of 128 bits, those here and those elsewhere: `ts/error.ts` takes them apart.
     assert_eq!(refused.as_string().unwrap(), format!("insufficient-rights: {:032x}{:032x}", 1, 0));
     assert_eq!(document.hash(), before);
+}
+
+#[wasm_bindgen_test]
+fn a_request_counts_once_and_a_seat_is_had_by_one() {
+    let document = document(1);
+    let request = |amount| named("payments").text(&id(7)).number(300).text("ana").text("ben").number(amount);
+    assert_eq!(document.settle(NOW, settle::RECORD, &request(5)), Ok(vec![0]));
+    assert_eq!(document.settle(NOW, settle::RECORD, &request(5)), Ok(vec![1]));
+    let before = document.hash();
+    assert_eq!(document.settle(NOW, settle::RECORD, &request(6)), Ok(vec![2]));
+    assert_eq!(document.hash(), before);
+    let balances = document.read(read::LEDGER_TOTAL, &named("payments")).unwrap();
+    let wide = |number: i128| number.to_le_bytes();
+    let listed = Args::default().text("ana").bytes(&wide(-5)).text("ben").bytes(&wide(5));
+    assert_eq!(balances, listed.0);
+
+    let mine = || named("seats").text(&id(1)).number(1).text(&id(1));
+    assert_eq!(document.write(NOW, write::CLAIMS_CLAIM, &mine().text("12A")), Ok(1));
+    assert_eq!(code(document.write(NOW, write::CLAIMS_CLAIM, &mine().text("12A"))), "taken");
+    // Confirmed, since there is nobody else; round 0.
+    let seat = Args::default().text("12A").number(2).number(1).text(&id(1)).number(0);
+    assert_eq!(document.read(read::CLAIMS_SEATS, &mine().text("12A")), Ok(seat.0));
+    assert_eq!(document.write(NOW, write::CLAIMS_RELEASE, &mine().text("12A")), Ok(1));
 }
 
 #[wasm_bindgen_test]
