@@ -27,11 +27,14 @@ fi
 
 step "WebAssembly"
 # Panics stop the instance without a word (the bindings raise none), and no build path stays in the file. Hash tables are
-# searched sixteen lanes at once, which every engine can that can read the JavaScript beside it.
+# searched sixteen lanes at once, which every engine can that can read the JavaScript beside it. Small functions are inlined
+# early, where they are still generic; after that LLVM inlines less than it would, above all of what is marked `inline`,
+# most of the standard library: a tenth smaller and as fast.
 flags=(
   "--remap-path-prefix=$root=/dotted" "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
   "--remap-path-prefix=$(rustc --print sysroot)=/rust"
   -Ctarget-feature=+simd128 -Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none
+  -Zinline-mir=yes -Cllvm-args=-inlinehint-threshold=50 -Cllvm-args=-inline-threshold=25
 )
 RUSTC_BOOTSTRAP=1 RUSTFLAGS="${flags[*]}" cargo build --quiet --manifest-path Cargo.toml --profile wasm \
   -Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size \
