@@ -43,14 +43,20 @@ built=$target/wasm-package/wasm32-unknown-unknown/wasm/dotted_wasm.wasm
 
 mkdir -p "$dist/glue"
 # The tool version, the flags and the file decide what comes out.
-stamp=$(cat "$built" build.sh package-lock.json | sha256sum | cut -c 1-64)
+stamp=$(cat "$built" build.sh order.mjs package-lock.json | sha256sum | cut -c 1-64)
 if [ ! -f "$dist/dotted.wasm" ] || [ "$(cat "$dist/glue/.stamp" 2>/dev/null)" != "$stamp" ]; then
   "$bindgen/bin/wasm-bindgen" --target web --omit-default-module-path --out-dir "$dist/glue" --out-name dotted "$built"
-  # Nothing is inlined, and like stands beside like: larger as it is, smaller as it travels.
-  node_modules/.bin/wasm-opt --enable-bulk-memory --enable-sign-ext --enable-nontrapping-float-to-int \
-    --enable-mutable-globals --enable-reference-types --enable-multivalue --enable-simd \
-    --always-inline-max-function-size=0 --flexible-inline-max-function-size=0 --one-caller-inline-max-function-size=0 \
-    -Oz --reorder-functions-by-name --strip-producers -o "$dist/dotted.wasm" "$dist/glue/dotted_bg.wasm"
+  # Nothing is inlined, and like stands beside like: larger as it is, smaller as it travels. Below 1,024 bytes is the end of
+  # the stack, where nothing lives.
+  optimise() {
+    node_modules/.bin/wasm-opt --enable-bulk-memory --enable-sign-ext --enable-nontrapping-float-to-int \
+      --enable-mutable-globals --enable-reference-types --enable-multivalue --enable-simd --low-memory-unused \
+      --always-inline-max-function-size=0 --flexible-inline-max-function-size=0 --one-caller-inline-max-function-size=0 \
+      -Oz --reorder-functions-by-name --strip-producers --strip-target-features "$@"
+  }
+  optimise -o "$dist/glue/optimised.wasm" "$dist/glue/dotted_bg.wasm"
+  node order.mjs "$dist/glue/optimised.wasm" "$dist/glue/named.wasm"
+  optimise --strip-debug -o "$dist/dotted.wasm" "$dist/glue/named.wasm"
   printf '%s' "$stamp" > "$dist/glue/.stamp"
 fi
 
