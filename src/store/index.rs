@@ -157,9 +157,14 @@ impl NameIndex {
         self.links.get(slot).name == number
     }
 
-    /// The name as it is stored, to be shared.
+    /// The text of a name as it is stored.
+    fn stored(&self, name: &str, kind: ValueKind) -> Option<Arc<str>> {
+        self.number(name, kind).map(|number| self.named(number).name.clone())
+    }
+
+    /// The name to be shared by its keys.
     pub(super) fn shared(&self, name: &str, kind: ValueKind) -> Arc<str> {
-        self.number(name, kind).map_or_else(|| name.into(), |number| self.names[number as usize].named.name.clone())
+        self.stored(name, kind).unwrap_or_else(|| name.into())
     }
 
     /// All names that begin with `prefix`, in their order, with their numbers.
@@ -259,8 +264,8 @@ impl Lookup<StoreKey> for NameIndex {
         if self.recent(&key).is_some() {
             return key;
         }
-        match self.number(&key.name, key.kind()) {
-            Some(number) => StoreKey { name: self.names[number as usize].named.name.clone(), ..key },
+        match self.stored(&key.name, key.kind()) {
+            Some(name) => StoreKey { name, ..key },
             None => key,
         }
     }
