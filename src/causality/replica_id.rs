@@ -1,3 +1,4 @@
+use core::cmp::Ordering;
 use core::fmt;
 use core::str::FromStr;
 
@@ -20,7 +21,7 @@ use uuid::Uuid;
 /// assert_eq!(id.to_string(), "67e55044-10b1-426f-9247-bb680e5fe0c8.3");
 /// # Ok::<(), dotted::ParseReplicaIdError>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ReplicaId {
     uuid: Uuid,
     branch: u32,
@@ -53,6 +54,20 @@ impl ReplicaId {
     #[must_use]
     pub const fn branch(&self) -> u32 {
         self.branch
+    }
+}
+
+impl Ord for ReplicaId {
+    // WebAssembly has to turn the bytes around, which is long: it is compiled once.
+    #[cfg_attr(target_family = "wasm", inline(never))]
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.uuid, self.branch).cmp(&(other.uuid, other.branch))
+    }
+}
+
+impl PartialOrd for ReplicaId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

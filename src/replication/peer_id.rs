@@ -1,3 +1,4 @@
+use core::cmp::Ordering;
 use core::fmt;
 
 use uuid::Uuid;
@@ -7,7 +8,7 @@ use uuid::Uuid;
 /// It is not a [`ReplicaId`](crate::ReplicaId), which names a writer and is new at every start. A peer keeps its id
 /// for as long as the others shall count it as the same member, restarts included. The transport
 /// authenticates it: whoever calls [`Replica::handle`](super::Replica::handle) vouches for `from`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PeerId(Uuid);
 
 impl PeerId {
@@ -33,6 +34,20 @@ impl PeerId {
 impl From<Uuid> for PeerId {
     fn from(uuid: Uuid) -> Self {
         Self(uuid)
+    }
+}
+
+impl Ord for PeerId {
+    // WebAssembly has to turn the bytes around, which is long: it is compiled once.
+    #[cfg_attr(target_family = "wasm", inline(never))]
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+
+impl PartialOrd for PeerId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
