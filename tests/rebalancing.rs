@@ -321,6 +321,21 @@ fn what_cannot_be_had_is_not_gathered() {
     assert_eq!((net.rights(0), net.rights(1)), (0, 100));
 }
 
+/// Whoever was refused announced himself at once: an event behind an error.
+#[test]
+fn what_is_refused_writes_nothing_and_is_asked_for_next() {
+    let mut net = Net::<BoundedCounter>::new(2, "", 1);
+    net.make(0, |counter, writer| increment(counter, writer, 100));
+    net.run(1_000);
+    let (replica, rebalancer) = &mut net.nodes[1];
+    let before = replica.value().encode();
+    rebalancer.try_decrement(replica, "", 1, net.now).expect_err("there is nothing here");
+    assert_eq!(replica.value().encode(), before);
+    assert_eq!(rebalancer.poll_timeout(), Some(net.now));
+    net.run(1_000);
+    assert!(net.rights(1) > 0);
+}
+
 /// Counters of which there was enough kept their places for ever, as nothing was due.
 #[test]
 fn counters_that_are_not_wanted_any_more_make_room() {

@@ -32,24 +32,30 @@ pub(super) fn take_event<S: Kind>(reader: &mut Reader<'_>, key: &S::Key) -> Resu
 pub(super) struct Names<N> {
     list: Vec<N>,
     numbers: HashMap<N, u64, Keyed>,
+    /// The number of the last one: keys of one name stand beside each other.
+    last: u64,
 }
 
 impl<N> Default for Names<N> {
     fn default() -> Self {
-        Self { list: Vec::new(), numbers: HashMap::default() }
+        Self { list: Vec::new(), numbers: HashMap::default(), last: 0 }
     }
 }
 
 impl<N: Clone + Eq + Hash> Names<N> {
     /// The number of a name, and whether it appears for the first time.
     pub(super) fn number(&mut self, name: &N) -> (u64, bool) {
+        if self.list.get(self.last as usize) == Some(name) {
+            return (self.last, false);
+        }
         if let Some(&number) = self.numbers.get(name) {
+            self.last = number;
             return (number, false);
         }
-        let number = self.list.len() as u64;
-        self.numbers.insert(name.clone(), number);
+        self.last = self.list.len() as u64;
+        self.numbers.insert(name.clone(), self.last);
         self.list.push(name.clone());
-        (number, true)
+        (self.last, true)
     }
 }
 

@@ -47,11 +47,9 @@ use crate::types::ConflictKind;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// With a [`Replica<Watched>`](super::Replica), poll the changes after each `handle`, through
-/// [`update`](super::Replica::update), which sends nothing where nothing is written. A `Replica<Store>` does not tell what
-/// changed, and one that has [forked](super::Event::Forked) does not update: then
-/// [`note_all`](ConflictLog::note_all) takes its [`value`](super::Replica::value), and visits every key with
-/// concurrent events.
+/// With a [`Replica<Watched>`](super::Replica), [`poll_changes`](super::Replica::poll_changes) after each `handle`. A
+/// `Replica<Store>` does not tell what changed: then [`note_all`](ConflictLog::note_all) takes its
+/// [`value`](super::Replica::value), and visits every key with concurrent events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConflictLog {
     config: LogConfig,

@@ -14,6 +14,7 @@ use crate::causality::{Dot, Forked, VersionVector, Writer};
 use crate::kernel::RebaseError;
 use crate::mutants::{self, Mutant};
 use crate::sorted::SortedSet;
+use crate::store::{Batch, Watched};
 
 /// One member of a group that keeps a value in common: the value, its writer, and what the others have.
 ///
@@ -370,6 +371,19 @@ impl<C: DeltaCrdt> Replica<C> {
             peer.attempts = 0;
             peer.say(Say::Ask);
         }
+    }
+}
+
+/// Listing changes writes nothing, so it goes on after a fork.
+impl Replica<Watched> {
+    /// The oldest batch of changes that was not fetched yet: see [`Watched::poll_changes`].
+    pub fn poll_changes(&mut self) -> Option<Batch> {
+        self.value.poll_changes()
+    }
+
+    /// Keeps up to `limit` changes from now on, until they are fetched.
+    pub fn keep_changes(&mut self, limit: usize) {
+        self.value.set_limit(limit);
     }
 }
 

@@ -233,12 +233,11 @@ impl Key for StoreKey {
     }
 
     fn form(&self) -> KeyForm<'_, Self> {
-        match (&self.inner, self.key()) {
-            (InnerKey::Counter(writer), _) => KeyForm::Writer(writer.0),
-            (InnerKey::BoundedCounter(pair), _) => KeyForm::Writers(pair.from, pair.to),
-            (InnerKey::Set(Hashed(value)), _) => KeyForm::Content(Cow::Borrowed(value)),
-            (_, Some(key)) => KeyForm::Content(Cow::Owned(key)),
-            (_, None) => KeyForm::Nothing,
+        match &self.inner {
+            InnerKey::Counter(writer) => KeyForm::Writer(writer.0),
+            InnerKey::BoundedCounter(pair) => KeyForm::Writers(pair.from, pair.to),
+            InnerKey::Set(Hashed(value)) => KeyForm::Content(Cow::Borrowed(value)),
+            _ => self.key().map_or(KeyForm::Nothing, |key| KeyForm::Content(Cow::Owned(key))),
         }
     }
 

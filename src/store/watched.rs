@@ -83,7 +83,8 @@ pub enum Origin {
 pub struct StoreChange {
     /// The value.
     pub named: Named,
-    /// The element, key or field; null for a record as a whole. Other types have none.
+    /// As in [`StoreKey::key`]: the element, key or field; null for a record as a whole; bytes in ledgers and claims. Other
+    /// types have none.
     pub key: Option<Value>,
     /// What became of it.
     pub kind: ChangeKind,
@@ -110,6 +111,11 @@ impl Watched {
             snapshots: HashMap::default(),
             revision: 0,
         }
+    }
+
+    /// Keeps up to `limit` changes from now on. What waits already stays.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
     }
 
     /// The store, to be read. It is written by [`edit`](Watched::edit).

@@ -12,6 +12,7 @@ use crate::kernel::{
     Causal, Data, DotStore, Edit, Events, EventsMut, EventsOf, Hashed, Kind, Mut, ShowKind, View, payload, reads,
 };
 use crate::mutants::{self, Mutant};
+use crate::sorted::SortedRuns;
 
 /// Requests of clients, each of which has exactly one effect, wherever and however often it arrives.
 ///
@@ -102,31 +103,57 @@ pub struct Transfer {
 }
 
 /// What transfers add up to.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Balances(Vec<(String, i128)>);
+#[derive(Clone, Default)]
+pub struct Balances {
+    accounts: Vec<(String, i128)>,
+    /// Their places, in the order of their names.
+    order: SortedRuns<u32>,
+}
 
 impl Balances {
-    /// What an account has received, less what it has paid.
+    /// What an account has received, less what it has paid. O(log of the accounts).
     #[must_use]
     pub fn of(&self, account: &str) -> i128 {
-        self.place(account).map_or(0, |at| self.0[at].1)
+        self.place(account).map_or(0, |at| self.accounts[at].1)
     }
 
     /// The accounts, in the order of their names.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, i128)> {
-        self.0.iter().map(|(account, balance)| (account.as_str(), *balance))
+        let order: Vec<u32> = self.order.iter().copied().collect();
+        order.into_iter().map(|at| {
+            let (account, balance) = &self.accounts[at as usize];
+            (account.as_str(), *balance)
+        })
     }
 
-    fn place(&self, account: &str) -> Result<usize, usize> {
-        self.0.binary_search_by(|(other, _)| other.as_str().cmp(account))
+    fn place(&self, account: &str) -> Option<usize> {
+        let found = self.order.from(&|&at| self.accounts[at as usize].0.as_str().cmp(account)).next();
+        found.map(|&at| at as usize).filter(|&at| self.accounts[at].0 == account)
     }
 
     // 128 bits hold the sum of 2⁶⁴ amounts. Sums that someone forged wrap: stopping at the limit would depend on the order.
     fn add(&mut self, account: &str, amount: i128) {
-        match self.place(account) {
-            Ok(at) => self.0[at].1 = self.0[at].1.wrapping_add(amount),
-            Err(at) => self.0.insert(at, (account.into(), amount)),
+        if let Some(at) = self.place(account) {
+            self.accounts[at].1 = self.accounts[at].1.wrapping_add(amount);
+            return;
         }
+        let Self { accounts, order } = self;
+        accounts.push((account.into(), amount));
+        order.insert(accounts.len() as u32 - 1, &|&at| accounts[at as usize].0.as_str().cmp(account));
+    }
+}
+
+impl PartialEq for Balances {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Balances {}
+
+impl Debug for Balances {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
     }
 }
 
@@ -148,14 +175,14 @@ impl<'de> Deserialize<'de> for Balances {
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Balances, A::Error> {
-                let mut balances: Vec<(String, i128)> = Vec::new();
-                while let Some((account, balance)) = map.next_entry()? {
-                    if balances.last().is_some_and(|(last, _)| *last >= account) {
+                let mut balances = Balances::default();
+                while let Some((account, balance)) = map.next_entry::<String, i128>()? {
+                    if balances.accounts.last().is_some_and(|(last, _)| *last >= account) {
                         return Err(de::Error::custom("accounts are not in their order"));
                     }
-                    balances.push((account, balance));
+                    balances.add(&account, balance);
                 }
-                Ok(Balances(balances))
+                Ok(balances)
             }
         }
 

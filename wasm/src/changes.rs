@@ -4,15 +4,14 @@ use alloc::vec::Vec;
 
 use dotted::{ChangeKind, Origin};
 
-use crate::holder::Live;
+use crate::holder::Holder;
 use crate::read::kind;
 use crate::wire::Out;
 
 /// All batches that wait.
-pub fn take(live: Live<'_>) -> Vec<u8> {
+pub fn take(holder: &mut Holder) -> Vec<u8> {
     let mut out = Out::default();
-    let Live::Watched(value) = live else { return out.finish() };
-    while let Some(batch) = value.poll_changes() {
+    while let Some(batch) = holder.poll_changes() {
         out.number(match batch.origin {
             Origin::Local => 0,
             Origin::Remote => 1,

@@ -218,13 +218,13 @@ impl Document {
     }
 
     /// Begins to list changes. Those before are not listed.
-    pub fn watch(&mut self) -> Result<(), JsValue> {
-        Ok(self.holder.watch()?)
+    pub fn watch(&mut self) {
+        self.holder.watch();
     }
 
     /// The changes since the last time, in batches.
-    pub fn changes(&mut self) -> Result<Vec<u8>, JsValue> {
-        Ok(self.holder.update(|live, _| Ok(changes::take(live)))?)
+    pub fn changes(&mut self) -> Vec<u8> {
+        changes::take(&mut self.holder)
     }
 
     /// Becomes a member of a group.

@@ -87,6 +87,10 @@ pub fn read(store: View<'_, ByName>, question: u8, mut input: In<'_>, out: &mut 
             out.uuid(member);
             out.number(round);
         }),
+        op::CLAIMS_CLAIMED => {
+            let member = input.uuid()?;
+            out.option(claims.claimed(&input.text()?.into(), member), Out::number);
+        }
         _ => return Err(Failure::ARGUMENT),
     }
     Ok(())

@@ -4,7 +4,7 @@
 use alloc::boxed::Box;
 
 use dotted::replication::Replica;
-use dotted::{Applied, ApplyError, ByName, Delta, DeltaCrdt, Edit, Mut, Store, StoreBody, Watched, Writer};
+use dotted::{Applied, ApplyError, Batch, ByName, Delta, DeltaCrdt, Edit, Mut, Store, StoreBody, Watched, Writer};
 
 use crate::failure::Failure;
 
@@ -97,20 +97,26 @@ impl Holder {
     }
 
     /// Begins to list changes.
-    pub fn watch(&mut self) -> Result<(), Failure> {
+    pub fn watch(&mut self) {
         *self = match core::mem::replace(self, Self::Moving) {
             Self::Plain(store, writer) => Self::Watched(Box::new(Watched::with_limit(*store, CHANGES)), writer),
             Self::Member(mut replica) => {
-                let watched = replica.update(|watched, _| {
-                    let store = core::mem::take(watched).into_store();
-                    *watched = Watched::with_limit(store, CHANGES);
-                });
-                *self = Self::Member(replica);
-                return Ok(watched?);
+                // What happened before nobody asked for.
+                replica.keep_changes(CHANGES);
+                while replica.poll_changes().is_some() {}
+                Self::Member(replica)
             }
             other => other,
         };
-        Ok(())
+    }
+
+    /// The oldest batch of changes that was not fetched yet.
+    pub fn poll_changes(&mut self) -> Option<Batch> {
+        match self {
+            Self::Watched(store, _) => store.poll_changes(),
+            Self::Member(replica) => replica.poll_changes(),
+            Self::Plain(..) | Self::Moving => None,
+        }
     }
 
     /// Value and writer of a store that is no member, to become one.

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use dotted::replication::{
     Config, Event, Level, PeerId, Rebalancer, Rebalancing, Refusal, Replica, SpendError, Ticket, Topology,
 };
-use dotted::{DeltaCrdt, Limits, VersionVector};
+use dotted::{DeltaCrdt, Dot, Limits, VersionVector, Watched};
 
 use crate::document::{self, Document};
 use crate::failure::Failure;
@@ -158,7 +158,9 @@ pub fn act(document: &mut Document, op: u8, now: u64, mut input: In<'_>) -> Resu
                 (None, true) => Ok(()),
             };
             let changed = *replica.value().version() != before;
-            if changed && !is_request {
+            if changed && is_request {
+                document.last = last(replica);
+            } else if changed {
                 document.took_in();
             }
             result?;
@@ -166,9 +168,15 @@ pub fn act(document: &mut Document, op: u8, now: u64, mut input: In<'_>) -> Resu
         }
         op::TICK => {
             replica.tick(now);
+            let before = last(replica);
             if let Some(rebalancer) = &mut document.rebalancer {
                 rebalancer.tick(replica, now);
             }
+            let now = last(replica);
+            if now != before {
+                document.last = now;
+            }
+            out.flag(now != before);
         }
         op::TIMEOUT => {
             let rebalance = document.rebalancer.as_ref().and_then(|rebalancer| rebalancer.poll_timeout());
@@ -211,6 +219,12 @@ pub fn act(document: &mut Document, op: u8, now: u64, mut input: In<'_>) -> Resu
         _ => return Err(Failure::ARGUMENT),
     }
     Ok(out.finish())
+}
+
+/// The last event that a member wrote under its id of now.
+fn last(replica: &Replica<Watched>) -> Option<Dot> {
+    let branch = replica.value().store().branch_of(replica.writer())?;
+    Some(Dot::new(branch, replica.value().version().get(&branch)))
 }
 
 /// The numbers are those of `ts/replica.ts`.

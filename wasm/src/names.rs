@@ -90,6 +90,7 @@ pub mod read {
     pub const CLAIMS_STANDING: u8 = 36;
     pub const DIGEST: u8 = 37;
     pub const CONFLICT: u8 = 38;
+    pub const CLAIMS_CLAIMED: u8 = 39;
 }
 
 /// Writes that answer with what they did.

@@ -77,5 +77,29 @@ test("it keeps as much as it was told", () => {
   const [entry] = all.of({ name: "prices", kind: "map", key: "item 0" });
   assert.deepEqual([entry.versions.length, entry.omitted], [2, 1]);
   assert.throws(() => new ConflictLog(here, { entries: -1 }), { code: "invalid-argument" });
-  assert.throws(() => new ConflictLog(here, { keys: { salt: 0.5 } }), { code: "invalid-argument" });
+  for (const keys of [{ salt: 0.5 }, "hashed", null, {}]) {
+    assert.throws(() => new ConflictLog(here, { keys }), { code: "invalid-argument" }, String(keys));
+  }
+  assert.equal(new ConflictLog(here, null).size, 5);
+  assert.deepEqual(new ConflictLog(here, { versions: 0 }).entries().map(({ omitted }) => omitted).sort(), [2, 2, 2, 2, 3]);
+  assert.equal(new ConflictLog(here, { entries: 0 }).size, 0);
+  assert.throws(() => here.conflict(), { code: "invalid-argument" });
+});
+
+test("what others settle as soon as they are told was noted before", () => {
+  const [here, there] = inConflict();
+  here.subscribe(() => void here.resolveAll("latest"));
+  const log = new ConflictLog(here);
+  here.merge(there);
+  assert.deepEqual([log.size, log.unresolved().length, here.conflicts().length], [1, 0, 0]);
+});
+
+test("integers are written in full, and keys in their order", () => {
+  const [here, there] = [new Store(), new Store()];
+  here.register("r").set({ 10: 1, 9: 2n ** 63n - 1n, b: [true, null, "ä"] });
+  there.register("r").set({ $x: 1.5 });
+  here.merge(there);
+  const [line] = new ConflictLog(here).toJsonLines().split("\n");
+  assert.ok(line.includes('"value":{"10":1,"9":9223372036854775807,"b":[true,null,"ä"]}'), line);
+  assert.ok(line.includes('"value":{"$map":{"$x":1.5}}'), line);
 });

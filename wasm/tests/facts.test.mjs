@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Claims, CrdtError, Ledger, Reservations, Store } from "../dist/node.js";
+import { Claims, ConflictLog, CrdtError, Ledger, Reservations, Store } from "../dist/node.js";
 
 const client = "00000000-0000-0000-0000-00000000000a";
 const id = (number) => ({ client, number });
@@ -97,7 +97,10 @@ test("large numbers are exact, and those that make no sense have codes", () => {
     [() => ledger.record(id(1), pay(Number.NaN)), "invalid-argument"],
     [() => ledger.record(id(1), { from: "a", amount: 1 }), "invalid-argument"],
     [() => ledger.record(id(1), undefined), "invalid-argument"],
-    [() => ledger.record(undefined, pay(1)), "invalid-id"],
+    [() => ledger.record(undefined, pay(1)), "invalid-argument"],
+    [() => ledger.recordAll(null), "invalid-argument"],
+    [() => ledger.recordAll([[id(1), pay(1)], null]), "invalid-argument"],
+    [() => ledger.record(id(1), { from: "ana", to: "ben" }), "invalid-argument"],
     [() => ledger.record({ client: "ana", number: 1 }, pay(1)), "invalid-id"],
     [() => ledger.record(id(1), { ...pay(1), to: "\ud800" }), "invalid-text"],
     [() => ledger.fold("ana"), "invalid-id"],
@@ -115,7 +118,7 @@ test("changes name requests and claims as people do", () => {
   const member = store.replica;
   store.batch(() => {
     store.ledger("payments").record({ client, number: 300 }, pay(1));
-    store.claims("seats").claim("12Ä");
+    store.claims("seats", { members: [member] }).claim("12Ä");
   });
   assert.deepEqual(
     seen.map(({ name, kind, key, change }) => [name, kind, key, change]),
@@ -196,4 +199,57 @@ test("a name in use twice is shown, and who is no member cannot claim", () => {
   assert.throws(() => one.store.claims("", { me: "ana" }), { code: "invalid-id" });
   assert.throws(() => one.store.claims("", { members: ["ana"] }), { code: "invalid-id" });
   assert.throws(() => claims.claim(12), { code: "invalid-argument" });
+});
+
+test("requests with the greatest numbers are changes like others", () => {
+  const [here, there] = [new Store(), new Store()];
+  const number = 2n ** 64n - 2n;
+  const seen = [];
+  here.subscribe(({ changes }) => seen.push(...changes.map(({ key }) => key)));
+  const log = new ConflictLog(here);
+  here.batch(() => {
+    here.ledger("l").record({ client, number }, pay(1));
+    here.map("m").set("k", 1);
+  });
+  there.ledger("l").record({ client, number: 2n ** 63n }, pay(1));
+  there.map("m").set("k", 2);
+  here.merge(there);
+  assert.deepEqual(seen.slice(0, 2), [{ client, number: String(number) }, "k"]);
+  assert.equal(log.size, 1);
+  here.set("s").add(seen[0]);
+  here.claims("c", { members: [here.replica] }).claim("\ufeff12A");
+  assert.deepEqual(seen.at(-1), { resource: "\ufeff12A", member: here.replica });
+});
+
+test("nobody has a seat because the members were not named", () => {
+  const [store, other] = [new Store(), new Store()];
+  const members = [store.replica, other.replica];
+  store.claims("seats", { members }).claim("12A");
+  other.merge(store);
+  const claims = other.claims("seats");
+  for (const call of [() => claims.claim("12A"), () => claims.seat("12A"), () => claims.seats(), () => claims.acknowledge()]) {
+    refuses(other, call, "invalid-argument");
+  }
+  assert.deepEqual(claims.standing(), [{ resource: "12A", member: store.replica, round: 0 }]);
+  assert.equal(claims.snapshot().length, 1);
+  assert.equal(claims.release("12A"), false);
+  for (const options of [null, { members: 7 }, { members: null }]) {
+    if (options?.members === 7) assert.throws(() => other.claims("seats", options), { code: "invalid-argument" });
+    else assert.equal(other.claims("seats", options).members ?? undefined, undefined);
+  }
+});
+
+test("a claim is waited for whoever is told of it, and whatever he throws", () => {
+  const store = new Store();
+  const desk = new Reservations(store.claims("seats", { members: [store.replica] }));
+  const told = [];
+  const stop = store.subscribe(() => told.push(...desk.step()));
+  desk.claim("12A");
+  assert.deepEqual(told, [{ outcome: "confirmed", resource: "12A", round: 0 }]);
+  stop();
+  store.subscribe(() => {
+    throw new Error("a defect of the application");
+  });
+  assert.throws(() => desk.claim("12B"), /defect/);
+  assert.deepEqual(desk.step(), [{ outcome: "confirmed", resource: "12B", round: 0 }]);
 });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { CrdtError, Replica, Store } from "../dist/node.js";
+import { ConflictLog, CrdtError, Replica, Store } from "../dist/node.js";
 
 const id = (number) => `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`;
 const storeId = id(999);
@@ -227,4 +227,87 @@ test("who does not rebalance is asked in vain", () => {
   // Alone again, it counts down as before.
   gives.stop();
   gives.store.boundedCounter("stock").tryDecrement(10);
+});
+
+test("what is refused writes nothing, whoever asks for rights because of it", () => {
+  const [rich, poor] = group(2, { rebalance: true });
+  rich.store.boundedCounter("stock").increment(100);
+  poor.store.merge(rich.store);
+  const follower = new Store();
+  follower.merge(poor.store);
+  poor.store.onUpdate((delta) => void follower.apply(delta));
+  poor.tick(1000);
+  const before = poor.store.encode();
+  assert.throws(() => poor.store.boundedCounter("stock").tryDecrement(1), { code: "insufficient-rights" });
+  assert.deepEqual(poor.store.encode(), before);
+  assert.ok(poor.pollTimeout() <= 1000, "it is asked for now");
+  const third = new Store();
+  third.set("s").add("tea");
+  for (const store of [poor.store, follower]) store.apply(third.encode());
+  // It announces itself, and asks: nobody answers.
+  run([poor], 1000, 3000);
+  assert.equal(poor.store.boundedCounter("stock").holders().length, 2);
+  poor.store.counter("c").increment();
+  assert.deepEqual(follower.version(), poor.store.version(), "no gap");
+});
+
+test("who moves rights notes it as its last event, and is told of it", () => {
+  const [rich, poor] = group(2, { rebalance: true });
+  rich.store.boundedCounter("stock").increment(100);
+  const first = rich.store.lastDot;
+  run([rich, poor], 0, 1000);
+  assert.throws(() => poor.store.boundedCounter("stock").tryDecrement(1), { code: "insufficient-rights" });
+  const batches = [];
+  rich.store.subscribe((batch) => batches.push(batch));
+  run([rich, poor], 1000, 3000);
+  assert.notEqual(rich.store.lastDot, first);
+  assert.equal(batches.filter(({ origin }) => origin === "local").length, 1);
+});
+
+test("a replica that was forked is still watched, and ticks", () => {
+  for (const rebalance of [false, true]) {
+    const one = new Store();
+    one.counter("c").increment();
+    const [state, writer] = [one.encode(), one.writerRecord()];
+    const stores = [new Store({ state, writer }), new Store({ state, writer })];
+    const members = stores.map((store, at) => new Replica(store, { me: id(at + 1), storeId, seed: at + 1, rebalance }));
+    members[0].join(members[1].me);
+    members[1].join(members[0].me);
+    let calls = 0;
+    stores[0].subscribe(() => void calls++);
+    stores[0].counter("c").increment();
+    stores[1].counter("d").increment(2);
+    stores[1].counter("d").increment(3);
+    const events = [];
+    for (let now = 0; now < 3000; now += 10) {
+      for (const [at, member] of members.entries()) {
+        member.tick(now);
+        for (let message = member.pollTransmit(); message; message = member.pollTransmit()) {
+          try {
+            members[1 - at].receive(member.me, message.bytes, now);
+          } catch (error) {
+            assert.equal(error.code, "forked");
+          }
+        }
+        for (let event = member.pollEvent(); event; event = member.pollEvent()) events.push([at, event.type]);
+      }
+    }
+    const [forked] = events.find(([, type]) => type === "forked");
+    assert.throws(() => stores[forked].counter("c").increment(), { code: "forked" });
+    // It can be watched first now, and its conflicts logged.
+    stores[forked].subscribe(() => void calls++);
+    stores[forked].set("s").snapshot();
+    new ConflictLog(stores[forked]);
+    members[forked].rebase();
+    run(members, 3000, 6000);
+    assert.deepEqual(stores[0].toJSON(), stores[1].toJSON());
+    assert.equal(stores[0].counter("d").value, 5);
+    assert.ok(calls > 1);
+  }
+});
+
+test("how rights are moved is said in known words", () => {
+  for (const rebalance of [0, null, "yes", { windows: 1 }]) {
+    assert.throws(() => group(1, { rebalance }), failsWith("invalid-argument"), String(rebalance));
+  }
 });

@@ -1,4 +1,4 @@
-import { CrdtError, narrow } from "./error.js";
+import { CrdtError, InsufficientRightsError, narrow } from "./error.js";
 import { amount, Shown } from "./handles.js";
 import { Read, Write } from "./names.js";
 import { readWide, toJson } from "./wire.js";
@@ -20,7 +20,7 @@ export interface RightsHolder {
  *
  * A new `Store` is a new writer, and has no rights: a page that holds some hands them over before it ends, or goes on
  * with its writer (`StoreOptions.writer`); what it leaves behind stays in the value, and nobody can spend it. A spend is
- * to be acknowledged once it is stored. The counter cannot be reset or removed.
+ * to be acknowledged once it is stored. The counter cannot be reset, and stays when its name is removed.
  */
 export class BoundedCounterHandle extends Shown<number | bigint> {
   override readonly kind = "bounded-counter";
@@ -41,7 +41,13 @@ export class BoundedCounterHandle extends Shown<number | bigint> {
    * @throws {@link CrdtError} as `increment` does. Nothing has changed then.
    */
   tryDecrement(by: number | bigint = 1): void {
-    this.write(Write.BoundedDecrement, this.args().big(amount(by)));
+    try {
+      this.write(Write.BoundedDecrement, this.args().big(amount(by)));
+    } catch (error) {
+      // Where rights are rebalanced they are asked for now.
+      if (error instanceof InsufficientRightsError) this.store.wanted?.();
+      throw error;
+    }
   }
 
   /**

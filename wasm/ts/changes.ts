@@ -1,7 +1,7 @@
 import { args } from "./core.js";
 import { CrdtError, narrow } from "./error.js";
 import { formatUuid, hex } from "./ids.js";
-import type { Data, In } from "./wire.js";
+import { type Data, type In, utf8 } from "./wire.js";
 
 /** The types of the values in a store. */
 export type ValueKind =
@@ -19,8 +19,8 @@ export interface Change {
   /** Its type. */
   readonly kind: ValueKind;
   /**
-   * The element, key or field; null for a record as a whole; `{ client, number }` or `{ client, block }` in a ledger,
-   * `{ resource, member }` in claims. Other types have none.
+   * The element, key or field; null for a record as a whole; `{ client, number }` or `{ client, block }` in a ledger
+   * (a number beyond 2^53 is a text), `{ resource, member }` in claims. Other types have none.
    */
   readonly key?: Data;
   /** What became of it. After any change of a record, read all of it again. */
@@ -102,14 +102,20 @@ export function readBatch(input: In): ChangeBatch {
   return { origin, changes };
 }
 
+/** A number, or a text where it is not safe: numbers of requests have 64 bits, those of data 63. */
+function wide(big: bigint): number | string {
+  const number = narrow(big);
+  return typeof number === "number" ? number : String(number);
+}
+
 /** The key of a change, as people have it. */
 function shownKey(kind: ValueKind, key: Data): Data {
   if (!(key instanceof Uint8Array)) return key;
   if (kind === "claims") {
-    return { resource: new TextDecoder().decode(key.subarray(16)), member: formatUuid(key.subarray(0, 16)) };
+    return { resource: utf8(key.subarray(16)), member: formatUuid(key.subarray(0, 16)) };
   }
   if (kind !== "ledger") return key;
-  const number = narrow(key.subarray(17).reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n));
+  const number = wide(key.subarray(17).reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n));
   const client = formatUuid(key.subarray(1, 17));
   return key[0] === 0 ? { client, number } : { client, block: number };
 }

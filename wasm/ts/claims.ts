@@ -3,7 +3,7 @@ import { Shown } from "./handles.js";
 import { parseUuid } from "./ids.js";
 import { Read, Write } from "./names.js";
 import type { Store } from "./store.js";
-import type { In, Out } from "./wire.js";
+import { type In, listOf, type Out } from "./wire.js";
 
 /** Who claims, and with whom. */
 export interface ClaimsOptions {
@@ -12,10 +12,7 @@ export interface ClaimsOptions {
    * as well, it comes back under a new name. By default the id that the store writes under (`Store.replica`).
    */
   readonly me?: string;
-  /**
-   * All members, this one included: UUIDs. Everyone has to name the same ones. By default this member alone, which can
-   * only read then, and claim what is its own in any case.
-   */
+  /** All members, this one included: UUIDs. Everyone has to name the same ones. Without, claims can only be listed. */
   readonly members?: readonly string[];
 }
 
@@ -53,22 +50,23 @@ export class ClaimsHandle extends Shown<readonly Claim[]> {
   override readonly kind = "claims";
   /** This member's name. */
   readonly me: string;
-  /** All members. */
-  readonly members: readonly string[];
+  /** All members, if they were named. */
+  readonly members: readonly string[] | undefined;
 
   /** @internal */
-  constructor(store: Store, name: string, options: ClaimsOptions = {}) {
+  constructor(store: Store, name: string, options?: ClaimsOptions) {
     super(store, name);
-    this.me = options.me ?? store.replica;
-    this.members = [...(options.members ?? [this.me])];
-    [this.me, ...this.members].forEach(parseUuid);
+    const { me, members } = options ?? {};
+    this.me = me ?? store.replica;
+    this.members = members && listOf(members);
+    [this.me, ...(this.members ?? [])].forEach(parseUuid);
   }
 
   /**
    * Claims a resource, if it is free as far as is known here. The claim is tentative until all members have answered.
    *
    * @throws {@link CrdtError} `taken` if it is claimed, `contested` if a member's name is in use twice, `not-member` if
-   * this one is not among the members. Nothing has changed then.
+   * this one is not among the members, `invalid-argument` if none were named. Nothing has changed then.
    */
   claim(resource: string): void {
     this.write(Write.ClaimsClaim, this.#mine().text(text(resource)));
@@ -76,7 +74,7 @@ export class ClaimsHandle extends Shown<readonly Claim[]> {
 
   /** Gives up a claim, confirmed or not. Says whether there was one. */
   release(resource: string): boolean {
-    return this.write(Write.ClaimsRelease, this.#mine().text(text(resource))) > 0;
+    return this.write(Write.ClaimsRelease, this.#mine([]).text(text(resource))) > 0;
   }
 
   /** Answers all claims that this member has not answered yet. Says whether there were any. */
@@ -107,9 +105,16 @@ export class ClaimsHandle extends Shown<readonly Claim[]> {
     return claims;
   }
 
-  #mine(): Out {
-    const written = this.args().text(this.me).number(this.members.length);
-    return this.members.reduce((out, member) => out.text(member), written);
+  /** The round in which this member claims a resource, and has not released it. */
+  claimed(resource: string): number | undefined {
+    return this.read(Read.ClaimsClaimed, this.args().text(this.me).text(text(resource))).option((input) => input.number());
+  }
+
+  #mine(members = this.members): Out {
+    if (members === undefined) {
+      throw new CrdtError("invalid-argument", "whose it is depends on who the members are: name them");
+    }
+    return members.reduce((out, member) => out.text(member), this.args().text(this.me).number(members.length));
   }
 
   protected override shown(): readonly Claim[] {
@@ -150,13 +155,17 @@ export class Reservations {
 
   constructor(claims: ClaimsHandle) {
     this.claims = claims;
-    this.#waiting = this.#mine();
+    this.#waiting = claims.standing().filter(({ member }) => member === claims.me);
   }
 
   /** Claims a resource: see {@link ClaimsHandle.claim}. What becomes of it is told by `step`. */
   claim(resource: string): void {
-    this.claims.claim(resource);
-    this.#waiting = [...this.#waiting, ...this.#mine().filter((claim) => claim.resource === resource)];
+    const { store, me } = this.claims;
+    // Whoever is told of it and steps finds it waiting.
+    store.batch(() => {
+      this.claims.claim(resource);
+      this.#waiting.push({ resource, member: me, round: this.claims.claimed(resource) ?? 0 });
+    });
   }
 
   /** Gives up a claim, confirmed or not. Says whether there was one. */
@@ -167,18 +176,16 @@ export class Reservations {
 
   /** Answers the claims of others, and tells what became of own ones. Writes nothing when nothing is new. */
   step(): Reservation[] {
-    this.claims.acknowledge();
     const told: Reservation[] = [];
-    this.#waiting = this.#waiting.filter((claim) => {
-      const outcome = this.#outcome(claim);
-      if (outcome !== undefined) told.push(outcome);
-      return outcome === undefined;
+    this.claims.store.batch(() => {
+      this.claims.acknowledge();
+      this.#waiting = this.#waiting.filter((claim) => {
+        const outcome = this.#outcome(claim);
+        if (outcome !== undefined) told.push(outcome);
+        return outcome === undefined;
+      });
     });
     return told;
-  }
-
-  #mine(): Claim[] {
-    return this.claims.standing().filter(({ member }) => member === this.claims.me);
   }
 
   #outcome({ resource, round }: Claim): Reservation | undefined {

@@ -5,7 +5,7 @@ import { CrdtError } from "./error.js";
 import { hex, parseUuid } from "./ids.js";
 import { Read } from "./names.js";
 import type { Store, Unsubscribe } from "./store.js";
-import { type Data, toJson } from "./wire.js";
+import { type Data, type DataObject, toJson } from "./wire.js";
 
 /** How a log names keys. */
 export type LogKeys =
@@ -78,19 +78,20 @@ export class ConflictLog {
   readonly #entries = new Map<string, LogEntry>();
   readonly #stop: Unsubscribe;
 
-  constructor(store: Store, options: ConflictLogOptions = {}) {
-    const { entries = 1024, versions = 16, values = true, keys = "plain", now = Date.now } = options;
-    for (const number of [entries, versions, typeof keys === "string" ? 0 : keys.salt]) {
+  constructor(store: Store, options?: ConflictLogOptions) {
+    const { entries = 1024, versions = 16, values = true, keys = "plain", now = Date.now } = options ?? {};
+    const isKnown = keys === "plain" || keys === "omitted" || (typeof keys === "object" && keys !== null);
+    for (const number of [entries, versions, isKnown ? (typeof keys === "string" ? 0 : keys.salt) : -1]) {
       if (Number.isSafeInteger(number) && number >= 0) continue;
-      throw new CrdtError("invalid-argument", "how much is kept, and a salt, are whole numbers from 0 on");
+      throw new CrdtError("invalid-argument", "a log has sizes and a salt, whole numbers from 0 on, and known ways to name keys");
     }
     this.store = store;
     this.#options = { entries, versions, values, keys, now };
-    store.conflicts().forEach((conflict) => this.#note(conflict));
-    this.#stop = store.subscribe(({ changes }) => {
+    this.#note(store.conflicts());
+    // Before those who settle what they are told of.
+    this.#stop = store.observe(({ changes }) => {
       // Where it is not known what changed, all are looked at.
-      const found = changes.length === 0 ? store.conflicts() : changes.map((change) => store.conflict(change));
-      found.forEach((conflict) => conflict && this.#note(conflict));
+      this.#note(changes.length === 0 ? store.conflicts() : changes.map((change) => store.conflict(change)));
     });
   }
 
@@ -137,26 +138,33 @@ export class ConflictLog {
     return this.entries().filter(({ id }) => open.has(id));
   }
 
-  /** The entries as JSON, one to a line, those noted first first: as the Rust crate writes them. */
+  /**
+   * The entries as JSON, one to a line, those noted first first: as the Rust crate writes them, but for how floats are
+   * spelled.
+   */
   toJsonLines(): string {
     return this.entries().reverse().map((entry) => `${line(entry)}\n`).join("");
   }
 
-  #note(conflict: Conflict): void {
-    const id = this.#id(conflict);
-    if (this.#entries.has(id)) return;
+  #note(conflicts: readonly (Conflict | undefined)[]): void {
     const { values, versions: limit, entries: most, now } = this.#options;
-    const latest = [...conflict.versions].sort(byTime).slice(-limit || conflict.versions.length);
-    const kept = conflict.versions.filter((version) => latest.includes(version));
-    this.#entries.set(id, {
-      id,
-      noted: now(),
-      cause: conflict.cause,
-      ...this.#place(conflict),
-      versions: values ? kept : kept.map((version) => ({ ...version, value: undefined })),
-      omitted: conflict.versions.length - kept.length,
-    });
-    if (this.#entries.size > most) this.#entries.delete(this.entries().pop()!.id);
+    for (const conflict of conflicts) {
+      if (conflict === undefined) continue;
+      const id = this.#id(conflict);
+      if (this.#entries.has(id)) continue;
+      const more = Math.max(conflict.versions.length - limit, 0);
+      const earliest = new Set([...conflict.versions].sort(byTime).slice(0, more));
+      const kept = conflict.versions.filter((version) => !earliest.has(version));
+      this.#entries.set(id, {
+        id,
+        noted: now(),
+        cause: conflict.cause,
+        ...this.#place(conflict),
+        versions: values ? kept : kept.map((version) => ({ ...version, value: undefined })),
+        omitted: more,
+      });
+    }
+    if (this.#entries.size > most) for (const { id } of this.entries().slice(most)) this.#entries.delete(id);
   }
 
   /** What a conflict is about, as it is to be named. */
@@ -192,23 +200,33 @@ function byTime(one: Version, other: Version): number {
   return (one.time ?? -1) - (other.time ?? -1) || (one.logical ?? 0) - (other.logical ?? 0);
 }
 
+/** As `JSON.stringify`, with integers in full and keys in their order. */
+function jsonText(data: Data): string {
+  if (typeof data === "bigint") return String(data);
+  if (Array.isArray(data)) return `[${data.map(jsonText).join(",")}]`;
+  if (typeof data !== "object" || data === null || data instanceof Uint8Array) return JSON.stringify(toJson(data));
+  const keys = Object.keys(data).sort();
+  const text = `{${keys.map((key) => `${JSON.stringify(key)}:${jsonText((data as DataObject)[key]!)}`).join(",")}}`;
+  return keys.some((key) => key.startsWith("$")) ? `{"$map":${text}}` : text;
+}
+
 function placeText(place: LogPlace): string {
   if (place.of === undefined) return "";
   const of = `"of":"${typeName(place.of)}",`;
   if ("nameHash" in place) return `${of}"name_hash":"${place.nameHash}","key_hash":"${place.keyHash}",`;
-  return `${of}"name":${JSON.stringify(place.name)},"key":${JSON.stringify(toJson(place.key ?? null))},`;
+  return `${of}"name":${JSON.stringify(place.name)},"key":${jsonText(place.key ?? null)},`;
 }
 
 function line(entry: LogEntry): string {
   const versions = entry.versions.map(({ dot, time, logical, deleted, value }) => {
     // Milliseconds above 16 bits of logical time: more than a number of JavaScript holds.
     const stamp = time === undefined ? "null" : (BigInt(time) << 16n) + BigInt(logical ?? 0);
-    const shown = JSON.stringify(value === undefined ? null : toJson(value));
+    const shown = value === undefined ? "null" : jsonText(value);
     const at = dot.lastIndexOf(":");
     const event = `{"replica":"${dot.slice(0, at)}","counter":${dot.slice(at + 1)}}`;
     return `{"dot":${event},"timestamp":${stamp},"deleted":${deleted},"value":${shown}}`;
   });
   const { id, noted, cause, omitted } = entry;
-  const about = `{"id":"${id}","noted":${noted},"kind":"${cause}",${placeText(entry)}`;
+  const about = `{"id":"${id}","noted":${JSON.stringify(noted)},"kind":"${cause}",${placeText(entry)}`;
   return `${about}"versions":[${versions.join(",")}],"omitted":${omitted}}`;
 }

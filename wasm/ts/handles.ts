@@ -4,7 +4,7 @@ import { Ask, Read, Write } from "./names.js";
 import { readVersions, type ValueKind, type Version } from "./changes.js";
 import type { Conflict, Resolver, Settled } from "./conflicts.js";
 import type { Store, Unsubscribe } from "./store.js";
-import { type Data, type In, Out, readWide, toJson } from "./wire.js";
+import { type Data, type In, listOf, Out, readWide, toJson } from "./wire.js";
 
 const encoder = new Out();
 
@@ -291,8 +291,7 @@ export class SetHandle<T extends Data = Data> extends Shown<readonly T[]> {
 
   /** Adds elements as one group: much faster than one by one. */
   addAll(values: Iterable<T>): this {
-    // A list first: what is iterated may be a value of a store, too.
-    const list = [...values];
+    const list = listOf(values);
     const written = this.args();
     for (const value of list) written.value(value);
     this.write(Write.SetAdd, written);
@@ -306,8 +305,7 @@ export class SetHandle<T extends Data = Data> extends Shown<readonly T[]> {
 
   /** Removes elements as one group. Says how many were there. */
   deleteAll(values: Iterable<T>): number {
-    // A list first: what is iterated may be a value of a store, too.
-    const list = [...values];
+    const list = listOf(values);
     const written = this.args();
     for (const value of list) written.value(value);
     return this.write(Write.SetDelete, written);

@@ -4,7 +4,7 @@ import { type DeletePolicy, kindNumber, policyOf, type Settled } from "./conflic
 import { Conflicting } from "./handles.js";
 import { Ask, Read, Settle, Write } from "./names.js";
 import type { Store } from "./store.js";
-import { type Data, define, type Out, toJson } from "./wire.js";
+import { type Data, define, listOf, type Out, toJson } from "./wire.js";
 
 /** What maps and records have in common. */
 abstract class Keyed<T extends Data> extends Conflicting<T, { readonly [key: string]: T }> {
@@ -28,8 +28,8 @@ abstract class Keyed<T extends Data> extends Conflicting<T, { readonly [key: str
 
   /** Sets several as one group: much faster than one by one. Of entries with one key the last counts. */
   setAll(entries: Iterable<readonly [string, T]> | { readonly [key: string]: T }): this {
-    const isIterable = Symbol.iterator in entries;
-    const list = isIterable ? [...(entries as Iterable<readonly [string, T]>)] : Object.entries(entries);
+    const isIterable = typeof entries === "object" && entries !== null && Symbol.iterator in entries;
+    const list = isIterable ? [...(entries as Iterable<readonly [string, T]>)] : Object.entries(entries ?? {});
     const written = this.args();
     // By index, as `Map` does.
     for (const entry of list) written.text(entry[0]).value(entry[1]);
@@ -44,7 +44,7 @@ abstract class Keyed<T extends Data> extends Conflicting<T, { readonly [key: str
 
   /** Removes keys as one group. Says how many were there. */
   deleteAll(keys: Iterable<string>): number {
-    const list = [...keys];
+    const list = listOf(keys);
     const written = this.args();
     for (const key of list) written.text(key);
     return this.write(this.questions.delete, written);

@@ -2,7 +2,7 @@ import { CrdtError, narrow } from "./error.js";
 import { amount, Shown } from "./handles.js";
 import { parseUuid } from "./ids.js";
 import { Read, Settle, Write } from "./names.js";
-import { define, type In, type Out, readWide, toJson } from "./wire.js";
+import { define, type In, listOf, type Out, readWide, toJson } from "./wire.js";
 
 /** The name that a client gives to a request. */
 export interface RequestId {
@@ -60,7 +60,7 @@ const RECORDED: readonly Recorded[] = ["new", "known", "reused"];
  *
  * A client numbers its requests and sends the same number again when it got no answer, to another region as well. The
  * same request recorded in two regions is one. Different ones under one id are a dispute, which has no effect until
- * somebody settles it. Balances are computed from the requests. A ledger cannot be removed.
+ * somebody settles it. Balances are computed from the requests. A ledger stays when its name is removed.
  *
  * ```ts
  * const request = { client: crypto.randomUUID(), number: 0 };
@@ -87,8 +87,9 @@ export class LedgerHandle extends Shown<{ readonly [account: string]: number | b
 
   /** Records many, as one group, and says what became of each. What is `reused` was not recorded. */
   recordAll(requests: Iterable<readonly [RequestId, Transfer]>): Recorded[] {
+    const list = listOf(requests);
     const written = this.args();
-    for (const [id, transfer] of [...requests]) putTransfer(putId(written, id), transfer);
+    for (const request of list) putTransfer(putId(written, request?.[0]), request?.[1]);
     const answers = this.store.answering(Settle.Record, written);
     const recorded: Recorded[] = [];
     while (!answers.isAtEnd) recorded.push(RECORDED[answers.number()] ?? "reused");
@@ -181,17 +182,18 @@ export class LedgerHandle extends Shown<{ readonly [account: string]: number | b
   }
 }
 
-function putId(out: Out, id: RequestId): Out {
-  parseUuid(id?.client);
+function putId(out: Out, id: RequestId | undefined): Out {
+  if (id === undefined || id === null) throw new CrdtError("invalid-argument", "a request has a client and a number");
+  parseUuid(id.client);
   return out.text(id.client).big(amount(id.number));
 }
 
-function putTransfer(out: Out, transfer: Transfer): Out {
-  const { from, to } = transfer ?? {};
-  if (typeof from !== "string" || typeof to !== "string") {
-    throw new CrdtError("invalid-argument", "a transfer goes from one account to another, which are texts");
+function putTransfer(out: Out, transfer: Transfer | undefined): Out {
+  const { from, to, amount: by } = transfer ?? {};
+  if (typeof from !== "string" || typeof to !== "string" || by === undefined) {
+    throw new CrdtError("invalid-argument", "a transfer has an amount, and goes from one account to another, which are texts");
   }
-  return out.text(from).text(to).big(amount(transfer.amount));
+  return out.text(from).text(to).big(amount(by));
 }
 
 function readId(input: In): RequestId {

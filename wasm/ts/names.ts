@@ -90,6 +90,7 @@ export const enum Read {
   ClaimsStanding,
   Digest,
   Conflict,
+  ClaimsClaimed,
 }
 
 /** Writes that answer with what they did. */

@@ -186,8 +186,6 @@ export class Replica {
   readonly store: Store;
   /** This replica's own name. */
   readonly me: string;
-  /** Whether a tick may write. */
-  readonly #rebalances: boolean;
 
   /** @throws {@link CrdtError} `is-replica` if the store has one already, or what is wrong with the options. */
   constructor(store: Store, options: ReplicaOptions) {
@@ -198,7 +196,6 @@ export class Replica {
     store.start(putRebalancing(written, rebalance));
     this.store = store;
     this.me = me;
-    this.#rebalances = rebalance !== false;
   }
 
   /**
@@ -216,8 +213,7 @@ export class Replica {
 
   /** It is `now`: does what is due. */
   tick(now: number): void {
-    this.#act(Act.Tick, args(), now);
-    if (this.#rebalances) this.store.settle();
+    if (this.#act(Act.Tick, args(), now).flag()) this.store.settle();
   }
 
   /** When to call `tick` next if nothing arrives before. What is past is due. */
@@ -370,6 +366,9 @@ const rebalancing: readonly (keyof Rebalancing)[] = [
 
 function putRebalancing(written: Out, rebalance: boolean | Rebalancing): Out {
   if (rebalance === false) return written.number(0);
+  if (rebalance !== true && (typeof rebalance !== "object" || rebalance === null)) {
+    throw new CrdtError("invalid-argument", "rebalance is true, false, or an object of settings");
+  }
   const session = Math.floor(Math.random() * 2 ** 53);
   return putSettings(written.number(1).number(session), rebalancing, rebalance === true ? {} : rebalance);
 }

@@ -79,6 +79,9 @@ export class Store {
   readonly #now: () => number;
   readonly #updates = new Set<(delta: Uint8Array) => void>();
   readonly #subscribers = new Set<(batch: ChangeBatch) => void>();
+  readonly #observers = new Set<(batch: ChangeBatch) => void>();
+  /** Told when something is wanted that was refused: whoever drives a replica shall see to it. @internal */
+  wanted: (() => void) | undefined;
   readonly #queue: (() => void)[] = [];
   /** By kind and name, and by the policy that the value is read by. */
   readonly #snapshots = new Map<string, Map<number, unknown>>();
@@ -182,7 +185,8 @@ export class Store {
 
   /** The conflict about a key, if there is one. Costs O(concurrent writes of the key). */
   conflict(place: ConflictPlace): Conflict | undefined {
-    const { name, kind, key } = place;
+    const { name, kind, key } = place ?? {};
+    if (typeof name !== "string") throw new CrdtError("invalid-argument", "a conflict is about a name");
     const written = args().text(name).number(kindNumber(kind));
     const found = this.read(Read.Conflict, key === undefined ? written.number(0) : written.number(1).value(key));
     return found.isAtEnd ? undefined : readConflict(found);
@@ -331,6 +335,14 @@ export class Store {
     return () => void this.#subscribers.delete(entry);
   }
 
+  /** As `subscribe`, before those who may change what they are told of. @internal */
+  observe(callback: (batch: ChangeBatch) => void): Unsubscribe {
+    this.#watch();
+    const entry = (batch: ChangeBatch): void => callback(batch);
+    this.#observers.add(entry);
+    return () => void this.#observers.delete(entry);
+  }
+
   /**
    * Makes several writes one: one delta, one call of each subscriber, visible together everywhere. Reads inside see
    * what was written so far; nothing can be taken in or encoded meanwhile (`in-batch`). If `write` throws, what it has
@@ -357,6 +369,7 @@ export class Store {
     registry.unregister(this);
     this.#updates.clear();
     this.#subscribers.clear();
+    this.#observers.clear();
     this.#snapshots.clear();
     document.free();
   }
@@ -480,7 +493,7 @@ export class Store {
       const batches = this.#batches;
       this.#batches = [];
       for (const batch of joined(batches)) {
-        for (const callback of this.#subscribers) this.#queue.push(() => callback(batch));
+        for (const callback of [...this.#observers, ...this.#subscribers]) this.#queue.push(() => callback(batch));
       }
     }
     this.#flush();
@@ -493,7 +506,7 @@ export class Store {
       const batch = readBatch(found);
       if (batch.origin === "missed") this.#snapshots.clear();
       for (const { kind, name } of batch.changes) this.#snapshots.delete(`${kind} ${name}`);
-      if (this.#subscribers.size > 0) this.#batches.push(batch);
+      if (this.#subscribers.size + this.#observers.size > 0) this.#batches.push(batch);
     }
   }
 

@@ -22,6 +22,17 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 const MIN_I64 = -(2n ** 63n);
 const MAX_I64 = 2n ** 63n - 1n;
 
+/** UTF-8 as text, a byte order mark included. @internal */
+export function utf8(bytes: Uint8Array): string {
+  return decoder.decode(bytes);
+}
+
+/** A list of what is iterated, which may be a value of a store, too. @internal */
+export function listOf<T>(items: Iterable<T>): T[] {
+  if (typeof items?.[Symbol.iterator] !== "function") throw new CrdtError("invalid-argument", "nothing to iterate over");
+  return [...items];
+}
+
 /** Writes arguments. One is used for all calls; it grows and stays. @internal */
 export class Out {
   #bytes = new Uint8Array(1024);

@@ -263,7 +263,11 @@ test("a copied profile is noticed, and nothing that either has written is lost o
 
   const net = wire();
   const storages = [inner, copy];
-  const sides = await Promise.all(storages.map((storage) => Sync.open({ storeId: STORE, storage })));
+  const options = { storeId: STORE, rebalance: true };
+  const sides = await Promise.all(storages.map((storage) => Sync.open({ ...options, storage })));
+  // Who is told of changes goes on being told, and what moves rights does not stand in the way.
+  const told = sides.map(() => 0);
+  sides.forEach(({ store }, side) => store.subscribe(() => void told[side]++));
   assert.equal(sides[0].store.replica, sides[1].store.replica);
   const write = (side, rounds, by) => {
     for (let round = 0; round < rounds; round++) {
@@ -280,6 +284,7 @@ test("a copied profile is noticed, and nothing that either has written is lost o
   assert.notEqual(sides[0].store.replica, sides[1].store.replica);
   sides.forEach(({ store }) => store.counter("likes").increment(1_000));
   await until(() => sides.every(({ store }) => store.counter("likes").value === 2_321));
+  assert.ok(told.every((count) => count > 3));
   await Promise.all(sides.map((side) => side.stored()));
   sides.forEach(end);
   for (const storage of storages) {

@@ -8,7 +8,7 @@ use crate::names::{act, ask, read, settle, write};
 use crate::wire::named;
 
 /// More than there are operations of any sort.
-const OPS: u8 = 40;
+const OPS: u8 = 50;
 
 /// None of these begins with a text or a list of anything: nothing, too short, no UTF-8, a number without an end.
 const GARBAGE: [&[u8]; 4] = [&[], &[5, b'a'], &[2, 0xff, 0xff], &[0xff; 11]];
@@ -76,7 +76,7 @@ fn operations_that_do_not_exist_are_refused_even_with_good_arguments() {
     for op in [0, ask::RECORD_HAS + 1, u8::MAX] {
         assert_eq!(code(document.ask(op, &name)), "invalid-argument");
     }
-    for op in [0, read::CONFLICT + 1, u8::MAX] {
+    for op in [0, read::CLAIMS_CLAIMED + 1, u8::MAX] {
         assert_eq!(code(document.read(op, &name)), "invalid-argument");
     }
     for op in [0, settle::RECORD + 1, u8::MAX] {

@@ -105,6 +105,7 @@ export class Sync {
       guard: (work) => this.#guard(work),
     });
     this.#ends.push(this.store.onUpdate(() => this.#changed()));
+    this.store.wanted = () => this.#soon();
     this.#beat = setInterval(() => this.#announce(), options.announce ?? 10_000);
     saver?.start({ saved: (version) => this.#stored(version), changed: () => this.#soon() });
     if (typeof addEventListener === "function" && typeof document === "object") this.#watchPage();
@@ -162,6 +163,7 @@ export class Sync {
     this.#board.close();
     this.#saver?.close();
     this.#callbacks.clear();
+    this.store.wanted = undefined;
     if (!this.store.isFreed) this.#replica.stop();
   }
 
