@@ -351,6 +351,7 @@ impl<S: Kind> Fragment for DotStore<S> {
 
     fn absorb(&mut self, delta: StoreDelta<S>, incoming: &Incoming<'_>, changes: &mut Self::Changes) {
         self.reserve(delta.keys.len());
+        let was_empty = self.entry_count() == 0;
         let mut rest = delta.events;
         for (dot, _) in &mut rest {
             *dot = incoming.translate(*dot);
@@ -360,19 +361,20 @@ impl<S: Kind> Fragment for DotStore<S> {
             let (mut theirs, behind) = core::mem::take(&mut rest).split_at_mut(count as usize);
             rest = behind;
             let key = key.translate(&Slots(&incoming.slots));
-            self.reconcile(self.find(&key), || key, &mut theirs, incoming, changes);
+            self.reconcile(self.find_unless(was_empty, &key), || key, &mut theirs, incoming, changes);
         }
     }
 
     fn absorb_from(&mut self, other: &Self, since: &Since<'_>, incoming: &Incoming<'_>, changes: &mut Self::Changes) {
         self.reserve(other.entry_count());
+        let was_empty = self.entry_count() == 0;
         let slots = Slots(&incoming.slots);
         other.visit_new(since, &mut |slot| {
             // A key without a writer in it is the same on both sides, so it is not cloned to be found.
             let theirs = other.key_at(slot);
             let found = match theirs.writer() {
-                Some(_) => self.find(&theirs.clone().translate(&slots)),
-                None => self.find(theirs),
+                Some(_) => self.find_unless(was_empty, &theirs.clone().translate(&slots)),
+                None => self.find_unless(was_empty, theirs),
             };
             let mut events = Borrowed { events: other.events_at(slot), incoming };
             self.reconcile(found, || theirs.clone().translate(&slots), &mut events, incoming, changes);

@@ -127,6 +127,8 @@ pub struct Slots<'a>(pub(crate) &'a SlotMap);
 pub trait Lookup<K>: Default + Clone + Send + Sync {
     /// The slot of the key, or the token with which it can be inserted.
     fn find(&self, key: &K, keys: &impl Keys<K>) -> Result<u32, Vacant>;
+    /// As `find`, for a key that is known not to be there.
+    fn vacant(&self, key: &K) -> Vacant;
     /// Makes an empty index ready for so many keys.
     fn reserve(&mut self, _keys: usize) {}
     /// Enters a key that was not found. The entry at `slot` must be there already.
@@ -251,6 +253,11 @@ impl Lookup<()> for UnitLookup {
     }
 
     #[inline]
+    fn vacant(&self, (): &()) -> Vacant {
+        Vacant(0)
+    }
+
+    #[inline]
     fn insert(&mut self, _: Vacant, _: u32, _: &dyn Keys<()>) {
         self.0 = true;
     }
@@ -319,8 +326,13 @@ impl Lookup<WriterKey> for WriterLookup {
     fn find(&self, key: &WriterKey, _: &impl Keys<WriterKey>) -> Result<u32, Vacant> {
         match self.0.get(key.0 as usize) {
             Some(&slot) if slot != Self::NONE => Ok(slot),
-            _ => Err(Vacant(u64::from(key.0))),
+            _ => Err(self.vacant(key)),
         }
+    }
+
+    #[inline]
+    fn vacant(&self, key: &WriterKey) -> Vacant {
+        Vacant(u64::from(key.0))
     }
 
     fn insert(&mut self, vacant: Vacant, slot: u32, _: &dyn Keys<WriterKey>) {
@@ -409,8 +421,13 @@ impl<T: Data + Hash> Key for Hashed<T> {
 impl<T: Data + Hash> Lookup<Hashed<T>> for HashLookup {
     #[inline]
     fn find(&self, key: &Hashed<T>, keys: &impl Keys<Hashed<T>>) -> Result<u32, Vacant> {
-        let hash = self.hasher.hash_one(&key.0);
-        self.table.find(hash, |slot| keys.key(slot) == Some(key)).ok_or(Vacant(hash))
+        let vacant = self.vacant(key);
+        self.table.find(vacant.0, |slot| keys.key(slot) == Some(key)).ok_or(vacant)
+    }
+
+    #[inline]
+    fn vacant(&self, key: &Hashed<T>) -> Vacant {
+        Vacant(self.hasher.hash_one(&key.0))
     }
 
     fn reserve(&mut self, keys: usize) {

@@ -133,6 +133,12 @@ impl<S: Kind> DotStore<S> {
         self.lookup.find(key, &self.entries)
     }
 
+    /// As `find`, where each key is asked for once: nothing is looked for in a store that was empty before the first.
+    #[inline]
+    pub(crate) fn find_unless(&self, was_empty: bool, key: &S::Key) -> Result<u32, Vacant> {
+        if was_empty { Err(self.lookup.vacant(key)) } else { self.find(key) }
+    }
+
     #[inline]
     pub(crate) fn key_at(&self, slot: u32) -> &S::Key {
         &self.entries.get(slot).key

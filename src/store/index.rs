@@ -252,8 +252,13 @@ impl NameIndex {
 impl Lookup<StoreKey> for NameIndex {
     #[inline]
     fn find(&self, key: &StoreKey, keys: &impl Keys<StoreKey>) -> Result<u32, Vacant> {
-        let hash = self.hash(key);
-        self.table.find(hash, |slot| keys.key(slot) == Some(key)).ok_or(Vacant::new(hash))
+        let vacant = self.vacant(key);
+        self.table.find(vacant.hash(), |slot| keys.key(slot) == Some(key)).ok_or(vacant)
+    }
+
+    #[inline]
+    fn vacant(&self, key: &StoreKey) -> Vacant {
+        Vacant::new(self.hash(key))
     }
 
     fn reserve(&mut self, keys: usize) {

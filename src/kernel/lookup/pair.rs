@@ -54,8 +54,13 @@ impl Key for WriterPair {
 impl Lookup<WriterPair> for HashLookup {
     #[inline]
     fn find(&self, key: &WriterPair, keys: &impl Keys<WriterPair>) -> Result<u32, Vacant> {
-        let hash = self.hasher.hash_one(key);
-        self.table.find(hash, |slot| keys.key(slot) == Some(key)).ok_or(Vacant(hash))
+        let vacant = self.vacant(key);
+        self.table.find(vacant.0, |slot| keys.key(slot) == Some(key)).ok_or(vacant)
+    }
+
+    #[inline]
+    fn vacant(&self, key: &WriterPair) -> Vacant {
+        Vacant(self.hasher.hash_one(key))
     }
 
     fn reserve(&mut self, keys: usize) {
