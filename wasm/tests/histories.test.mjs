@@ -174,7 +174,7 @@ function replay(steps) {
 
 test(`${count} recorded histories encode to the same bytes as in Rust`, { timeout: 600_000 }, async () => {
   const root = new URL("../..", import.meta.url).pathname;
-  const options = ["run", "-q", "--release", "-p", "dotted-wasm", "--example", "histories", "--", count, seed];
+  const options = ["run", "-q", "--profile", "test", "-p", "dotted-wasm", "--example", "histories", "--", count, seed];
   const recorder = spawn("cargo", options, { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
   const closed = new Promise((resolve) => recorder.on("close", resolve));
   let played = 0;
