@@ -210,7 +210,8 @@ impl Rebalancer {
     }
 
     /// Counts a counter down, and asks for more rights where they run low. What is refused counts as demand, too, and is
-    /// asked for with the next [`tick`](Rebalancer::tick), which is due then: try again a little later. Only what is more than all rights that are known is not asked for: it would bring them all
+    /// asked for with the next [`tick`](Rebalancer::tick), which is due then: try again a little later. Only what is more
+    /// than all rights that are known is not asked for: it would bring them all
     /// here for nothing. With durable storage, what was counted is acknowledged once it is durable.
     ///
     /// # Errors
@@ -235,7 +236,9 @@ impl Rebalancer {
         } else if there.is_some_and(|there| !is_hopeless(by, there)) {
             self.note(name, by, there);
             // Not at once: asking may take an announcement, and what is refused writes nothing.
-            self.counters.get_mut(name).into_iter().for_each(|counter| counter.wake_at = Some(self.now));
+            if let Some(counter) = self.counters.get_mut(name) {
+                counter.wake_at = Some(self.now);
+            }
         }
         result.map_err(SpendError::Escrow)
     }

@@ -15,6 +15,7 @@ mod or_set;
 mod pn_counter;
 mod resolver;
 mod stamped;
+mod transfer;
 mod versioned_record;
 
 pub(crate) use bounded_counter::Entry;
@@ -25,9 +26,7 @@ pub use conflict::{Conflict, ConflictKind, Settled, Version};
 pub use dw_flag::{DisableWins, DwFlag, DwFlagBody, DwFlagMut};
 pub use ew_flag::{EnableWins, EwFlag, EwFlagBody, EwFlagMut};
 pub use g_counter::{GCounter, GCounterBody, GCounterMut, Growing, Overflow};
-pub use ledger::{
-    Balances, Dispute, Effect, Ledger, LedgerBody, LedgerMut, Recorded, Recording, Request, RequestId, Reused, Transfer,
-};
+pub use ledger::{Dispute, Effect, Ledger, LedgerBody, LedgerMut, Recorded, Recording, Request, RequestId, Reused};
 pub(crate) use ledger::{LedgerEvent, LedgerKey};
 pub use lww_map::{LastWriteWins, LwwMap, MapBody, MapMut};
 pub use lww_register::{Latest, LwwRegister, LwwRegisterBody, LwwRegisterMut};
@@ -38,6 +37,7 @@ pub(crate) use pn_counter::Count;
 pub use pn_counter::{Counting, PnCounter, PnCounterBody, PnCounterMut};
 pub use resolver::{ResolveError, Resolved, Resolver};
 pub use stamped::Stamped;
+pub use transfer::{Balances, Transfer};
 pub use versioned_record::{
     Ask, DeletePolicy, DeleteWins, Deletes, Group, GroupError, Grouped, RecordBody, RecordKey, RecordMut, RecordWith,
     UpdateWins, Versioned, VersionedRecord,

@@ -329,18 +329,19 @@ export class Store {
 
   /** Calls back with all changes, those written here and those taken in. Called like `onUpdate`. */
   subscribe(callback: (batch: ChangeBatch) => void): Unsubscribe {
-    this.#watch();
-    const entry = (batch: ChangeBatch): void => callback(batch);
-    this.#subscribers.add(entry);
-    return () => void this.#subscribers.delete(entry);
+    return this.#listen(this.#subscribers, callback);
   }
 
   /** As `subscribe`, before those who may change what they are told of. @internal */
   observe(callback: (batch: ChangeBatch) => void): Unsubscribe {
+    return this.#listen(this.#observers, callback);
+  }
+
+  #listen(listeners: Set<(batch: ChangeBatch) => void>, callback: (batch: ChangeBatch) => void): Unsubscribe {
     this.#watch();
     const entry = (batch: ChangeBatch): void => callback(batch);
-    this.#observers.add(entry);
-    return () => void this.#observers.delete(entry);
+    listeners.add(entry);
+    return () => void listeners.delete(entry);
   }
 
   /**
