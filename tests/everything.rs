@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
+use common::parallel;
 use common::random::Random;
 use dotted::{
     Ask, BoundedCounterBody, Causal, CausalInbox, ClaimsBody, Crdt, DeletePolicy, DeleteWins, Deletes, Delta, Dispute,
@@ -421,7 +422,7 @@ impl World {
 #[test]
 fn replicas_agree_whatever_is_done_to_them() {
     let histories = std::env::var("DOTTED_HISTORIES").ok().and_then(|text| text.parse().ok()).unwrap_or(3_000u64);
-    for seed in 0..histories {
+    parallel::for_each(0..histories, |seed| {
         let outcome = catch_unwind(|| {
             let mut random = Random::new(seed);
             let mut world = World::new(&mut random);
@@ -435,5 +436,5 @@ fn replicas_agree_whatever_is_done_to_them() {
             println!("seed {seed}");
             resume_unwind(panic);
         }
-    }
+    });
 }

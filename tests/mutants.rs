@@ -5,7 +5,9 @@
 mod common;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
 
+use common::parallel;
 use common::schedules::{ALL, Schedule};
 use common::world::run;
 use dotted::mutants::{Mutant, with};
@@ -62,8 +64,8 @@ fn notices(mutant: Mutant, history: impl Fn() -> Result<(), String>) -> bool {
 #[test]
 fn every_broken_rule_is_noticed() {
     std::panic::set_hook(Box::new(|_| {}));
-    let mut missed = Vec::new();
-    for &(mutant, expected) in EXPECTED {
+    let missed = Mutex::new(Vec::new());
+    parallel::for_each(EXPECTED, |&(mutant, expected)| {
         let by_schedule: Vec<&str> =
             schedules().filter(|(_, schedule)| notices(mutant, schedule)).map(|&(name, _)| name).collect();
         let by_random = (1..=HISTORIES)
@@ -71,9 +73,10 @@ fn every_broken_rule_is_noticed() {
         println!("{mutant:?}: {by_schedule:?}, random history {by_random:?}");
         let as_expected = expected.iter().all(|name| by_schedule.contains(name));
         if !as_expected || (by_schedule.is_empty() && by_random.is_none()) {
-            missed.push(mutant);
+            missed.lock().unwrap().push(mutant);
         }
-    }
+    });
     _ = std::panic::take_hook();
+    let missed = missed.into_inner().unwrap();
     assert!(missed.is_empty(), "not noticed: {missed:?}");
 }

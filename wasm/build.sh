@@ -18,8 +18,9 @@ rustup target list --installed 2>/dev/null | grep -q '^wasm32-unknown-unknown$' 
 
 version=$(sed -n '/^name = "wasm-bindgen"$/{n;s/^version = "\(.*\)"$/\1/p;}' "$root/Cargo.lock")
 bindgen=$target/tools/wasm-bindgen-$version
+# It has little to do: not optimised, it is there in half the time.
 [ -x "$bindgen/bin/wasm-bindgen" ] ||
-  cargo install --quiet wasm-bindgen-cli --version "$version" --root "$bindgen" --target-dir "$target/tools/build"
+  CARGO_PROFILE_RELEASE_OPT_LEVEL=0 cargo install --quiet wasm-bindgen-cli --version "$version" --root "$bindgen" --target-dir "$target/tools/build"
 
 if [ ! -d node_modules ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
   npm ci --no-audit --no-fund --loglevel=error

@@ -5,6 +5,7 @@ pub mod crash;
 pub mod fork;
 pub mod identity;
 pub mod model;
+pub mod parallel;
 pub mod random;
 pub mod schedules;
 pub mod world;
