@@ -357,10 +357,10 @@ impl<S: Kind> Fragment for DotStore<S> {
             *dot = incoming.translate(*dot);
         }
         let mut rest = &mut rest[..];
-        for (key, count) in delta.keys {
+        for (mut key, count) in delta.keys {
             let (mut theirs, behind) = core::mem::take(&mut rest).split_at_mut(count as usize);
             rest = behind;
-            let key = key.translate(&Slots(&incoming.slots));
+            key.translate(&Slots(&incoming.slots));
             self.reconcile(self.find_unless(was_empty, &key), || key, &mut theirs, incoming, changes);
         }
     }
@@ -373,11 +373,11 @@ impl<S: Kind> Fragment for DotStore<S> {
             // A key without a writer in it is the same on both sides, so it is not cloned to be found.
             let theirs = other.key_at(slot);
             let found = match theirs.writer() {
-                Some(_) => self.find_unless(was_empty, &theirs.clone().translate(&slots)),
+                Some(_) => self.find_unless(was_empty, &theirs.translated(&slots)),
                 None => self.find_unless(was_empty, theirs),
             };
             let mut events = Borrowed { events: other.events_at(slot), incoming };
-            self.reconcile(found, || theirs.clone().translate(&slots), &mut events, incoming, changes);
+            self.reconcile(found, || theirs.translated(&slots), &mut events, incoming, changes);
         });
     }
 
@@ -454,7 +454,7 @@ impl<S: Kind> Fragment for DotStore<S> {
                 if theirs.is_empty() {
                     return true;
                 }
-                let Ok(slot) = self.find(&key.clone().translate(&slots)) else { return false };
+                let Ok(slot) = self.find(&key.translated(&slots)) else { return false };
                 let mine = self.events_at(slot);
                 let mut mine: Vec<_> = mine.live().collect();
                 mine.sort_unstable_by_key(|&(dot, _)| dot);

@@ -27,9 +27,18 @@ pub trait Key: Clone + Eq + Send + Sync + 'static {
     /// What an application sees of the key.
     fn shown(&self) -> &Self::Shown;
 
-    /// The same key in another value, where writers may have other slots.
+    /// Makes it the same key in another value, where writers may have other slots.
     #[doc(hidden)]
-    fn translate(self, slots: &Slots<'_>) -> Self;
+    fn translate(&mut self, slots: &Slots<'_>);
+
+    /// The same key in another value.
+    #[doc(hidden)]
+    #[inline]
+    fn translated(&self, slots: &Slots<'_>) -> Self {
+        let mut key = self.clone();
+        key.translate(slots);
+        key
+    }
 
     /// Whether a key may name a writer.
     #[doc(hidden)]
@@ -133,11 +142,9 @@ pub trait Lookup<K>: Default + Clone + Send + Sync {
     fn reserve(&mut self, _keys: usize) {}
     /// Enters a key that was not found. The entry at `slot` must be there already.
     fn insert(&mut self, vacant: Vacant, slot: u32, keys: &dyn Keys<K>);
-    /// The key as it is to be stored: maybe with parts shared that other keys have, too.
+    /// Makes the key as it is to be stored: maybe with parts shared that other keys have, too.
     #[inline]
-    fn adopt(&self, key: K) -> K {
-        key
-    }
+    fn adopt(&self, _key: &mut K) {}
     /// The key at `slot` is live now, or not any more.
     #[inline]
     fn count_live(&mut self, _slot: u32, _was_live: bool, _live: bool) {}
@@ -235,7 +242,7 @@ impl Key for () {
         self
     }
 
-    fn translate(self, _: &Slots<'_>) -> Self {}
+    fn translate(&mut self, _: &Slots<'_>) {}
 
     fn form(&self) -> KeyForm<'_, Self> {
         KeyForm::Nothing
@@ -299,8 +306,8 @@ impl Key for WriterKey {
     }
 
     #[inline]
-    fn translate(self, slots: &Slots<'_>) -> Self {
-        Self(slots.0.get(self.0))
+    fn translate(&mut self, slots: &Slots<'_>) {
+        self.0 = slots.0.get(self.0);
     }
 
     const NAMES_WRITERS: bool = true;
@@ -402,9 +409,7 @@ impl<T: Data + Hash> Key for Hashed<T> {
     }
 
     #[inline]
-    fn translate(self, _: &Slots<'_>) -> Self {
-        self
-    }
+    fn translate(&mut self, _: &Slots<'_>) {}
 
     fn form(&self) -> KeyForm<'_, Self> {
         KeyForm::Content(Cow::Borrowed(&self.0))

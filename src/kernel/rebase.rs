@@ -197,10 +197,11 @@ impl Renaming {
     }
 
     /// A key with other names for the writers for which `is_new` holds.
-    fn key<K: Key>(&self, key: K, is_new: impl Fn(u32, &Moved) -> bool) -> K {
+    fn key<K: Key>(&self, mut key: K, is_new: impl Fn(u32, &Moved) -> bool) -> K {
         let last = key.writer().max(key.partner()).unwrap_or(0);
         let name = |slot| self.moved(slot).filter(|moved| is_new(slot, moved)).map_or(slot, |moved| moved.to);
-        key.translate(&Slots(&SlotMap::Table((0..=last).map(name).collect())))
+        key.translate(&Slots(&SlotMap::Table((0..=last).map(name).collect())));
+        key
     }
 
     /// A key whose events keep their names, or that another writer has: a branch that it names beside its owner
@@ -286,7 +287,7 @@ impl<S: Kind> StoreDelta<S> {
         shared: &DotStore<S>,
         renaming: &mut Renaming,
     ) {
-        let there = key.clone().translate(&Slots(&renaming.shared));
+        let there = key.translated(&Slots(&renaming.shared));
         let found = there.writer().filter(|&slot| slot != SlotMap::UNKNOWN).and_then(|_| shared.find(&there).ok());
         let before = found.map(|slot| shared.events_at(slot));
         let before: Vec<&S::Value> = before.iter().flat_map(|events| events.live()).map(|(_, value)| value).collect();

@@ -327,8 +327,8 @@ impl<S: Kind> DotStore<S> {
         self.lookup.count_live(slot, was_live, live);
     }
 
-    fn push(&mut self, vacant: Vacant, key: S::Key, cell: Cell, value: Option<S::Value>) -> u32 {
-        let key = self.lookup.adopt(key);
+    fn push(&mut self, vacant: Vacant, mut key: S::Key, cell: Cell, value: Option<S::Value>) -> u32 {
+        self.lookup.adopt(&mut key);
         let place = value.map_or_else(Default::default, Payload::into_place);
         let slot = self.entries.push(Entry { key, cell, place });
         self.lookup.insert(vacant, slot, &self.entries);

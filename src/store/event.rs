@@ -155,7 +155,7 @@ macro_rules! named {
             const KIND: ValueKind = ValueKind::$name;
 
             fn stored_key(key: Self::Key) -> InnerKey {
-                InnerKey::$name(key)
+                InnerKey::$name(key.into())
             }
 
             #[inline]

@@ -158,13 +158,13 @@ impl NameIndex {
     }
 
     /// The text of a name as it is stored.
-    fn stored(&self, name: &str, kind: ValueKind) -> Option<Arc<str>> {
-        self.number(name, kind).map(|number| self.named(number).name.clone())
+    fn stored(&self, name: &str, kind: ValueKind) -> Option<&Arc<str>> {
+        self.number(name, kind).map(|number| &self.named(number).name)
     }
 
     /// The name to be shared by its keys.
     pub(super) fn shared(&self, name: &str, kind: ValueKind) -> Arc<str> {
-        self.stored(name, kind).unwrap_or_else(|| name.into())
+        self.stored(name, kind).map_or_else(|| name.into(), Arc::clone)
     }
 
     /// All names that begin with `prefix`, in their order, with their numbers.
@@ -265,13 +265,11 @@ impl Lookup<StoreKey> for NameIndex {
         self.table.reserve(keys);
     }
 
-    fn adopt(&self, key: StoreKey) -> StoreKey {
-        if self.recent(&key).is_some() {
-            return key;
-        }
-        match self.stored(&key.name, key.kind()) {
-            Some(name) => StoreKey { name, ..key },
-            None => key,
+    fn adopt(&self, key: &mut StoreKey) {
+        if self.recent(key).is_none()
+            && let Some(name) = self.stored(&key.name, key.kind())
+        {
+            key.name = name.clone();
         }
     }
 

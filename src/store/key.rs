@@ -1,4 +1,5 @@
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
 use core::hash::{BuildHasher, Hash};
@@ -82,8 +83,9 @@ pub enum InnerKey {
     Map(Hashed<Arc<str>>),
     Record(Hashed<RecordKey>),
     BoundedCounter(WriterPair),
-    Ledger(Hashed<LedgerKey>),
-    Claims(Hashed<ClaimKey<Arc<str>>>),
+    // Boxed, so that the others stay small.
+    Ledger(Box<Hashed<LedgerKey>>),
+    Claims(Box<Hashed<ClaimKey<Arc<str>>>>),
 }
 
 impl InnerKey {
@@ -147,8 +149,8 @@ impl StoreKey {
             InnerKey::Map(Hashed(key)) => Some(Value::Text(key.clone())),
             InnerKey::Record(Hashed(RecordKey::Record)) => Some(Value::Null),
             InnerKey::Record(Hashed(RecordKey::Field(field))) => Some(Value::Text(field.clone())),
-            InnerKey::Ledger(Hashed(key)) => Some(Value::bytes(key.to_bytes())),
-            InnerKey::Claims(Hashed(key)) => Some(Value::bytes(key.to_bytes())),
+            InnerKey::Ledger(key) => Some(Value::bytes(key.0.to_bytes())),
+            InnerKey::Claims(key) => Some(Value::bytes(key.0.to_bytes())),
             InnerKey::Counter(_) | InnerKey::BoundedCounter(_) => None,
             InnerKey::Register(()) | InnerKey::MultiRegister(()) | InnerKey::Flag(()) => None,
         }
@@ -159,8 +161,11 @@ impl StoreKey {
     /// The request, if this is one of a ledger. What many old ones were folded to has no id of its own.
     #[must_use]
     pub fn request(&self) -> Option<RequestId> {
-        match self.inner {
-            InnerKey::Ledger(Hashed(LedgerKey::Request(id))) => Some(id),
+        match &self.inner {
+            InnerKey::Ledger(key) => match key.0 {
+                LedgerKey::Request(id) => Some(id),
+                LedgerKey::Block(..) => None,
+            },
             _ => None,
         }
     }
@@ -168,7 +173,7 @@ impl StoreKey {
     /// What is claimed, and the member that says something of it, if this is about a claim.
     #[must_use]
     pub fn claim(&self) -> Option<(&str, Uuid)> {
-        if let InnerKey::Claims(Hashed(key)) = &self.inner { Some((key.resource(), key.member())) } else { None }
+        if let InnerKey::Claims(key) = &self.inner { Some((key.0.resource(), key.0.member())) } else { None }
     }
 }
 
@@ -194,11 +199,11 @@ impl Key for StoreKey {
         self
     }
 
-    fn translate(self, slots: &Slots<'_>) -> Self {
-        match self.inner {
-            InnerKey::Counter(writer) => Self { inner: InnerKey::Counter(writer.translate(slots)), ..self },
-            InnerKey::BoundedCounter(pair) => Self { inner: InnerKey::BoundedCounter(pair.translate(slots)), ..self },
-            _ => self,
+    fn translate(&mut self, slots: &Slots<'_>) {
+        match &mut self.inner {
+            InnerKey::Counter(writer) => writer.translate(slots),
+            InnerKey::BoundedCounter(pair) => pair.translate(slots),
+            _ => {}
         }
     }
 
@@ -258,13 +263,24 @@ impl Key for StoreKey {
                 InnerKey::Record(Hashed(RecordKey::Field(field)))
             }
             (ValueKind::Ledger, OwnedForm::Content(Value::Bytes(key))) => {
-                InnerKey::Ledger(Hashed(LedgerKey::from_bytes(&key)?))
+                InnerKey::Ledger(Box::new(Hashed(LedgerKey::from_bytes(&key)?)))
             }
             (ValueKind::Claims, OwnedForm::Content(Value::Bytes(key))) => {
-                InnerKey::Claims(Hashed(ClaimKey::from_bytes(&key)?))
+                InnerKey::Claims(Box::new(Hashed(ClaimKey::from_bytes(&key)?)))
             }
             _ => return None,
         };
         Some(Self { name, inner })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// There is one for every element of every value.
+    #[test]
+    fn a_key_is_a_name_and_a_value() {
+        assert_eq!(size_of::<StoreKey>(), size_of::<Arc<str>>() + size_of::<Value>());
     }
 }

@@ -25,8 +25,8 @@ impl Key for WriterPair {
     }
 
     #[inline]
-    fn translate(self, slots: &Slots<'_>) -> Self {
-        Self { from: slots.0.get(self.from), to: slots.0.get(self.to) }
+    fn translate(&mut self, slots: &Slots<'_>) {
+        *self = Self { from: slots.0.get(self.from), to: slots.0.get(self.to) };
     }
 
     const NAMES_WRITERS: bool = true;
