@@ -194,3 +194,46 @@ test("ids are UUIDs in lower case", () => {
   const store = new Store({ replica: "67e55044-10b1-426f-9247-bb680e5fe0c8" });
   assert.equal(store.replica, "67e55044-10b1-426f-9247-bb680e5fe0c8");
 });
+
+test("arguments of a wrong type have a code, and nothing is written", () => {
+  const [map, set, store] = [new LwwMap(), new OrSet(), new Store()];
+  const wrong = [
+    ...[[], () => 0, 5, null, undefined].flatMap((key) => [() => map.set(key, 1), () => map.get(key)]),
+    () => store.names(5),
+    () => map.setAll([null]),
+    () => map.setAll(5),
+    () => store.record("r").setMembers("f", 5),
+    () => store.record("r").setMembers("f", "x"),
+    () => store.record("r").setMembers("f", new Date()),
+    () => store.merge(set),
+    () => set.merge(store),
+    () => set.merge(null),
+    () => store.onUpdate(5),
+    () => store.subscribe(5),
+    () => new Store(null),
+    () => new Store({ now: 5 }),
+    () => new Store({ now: () => 1n }).set("s").add(1),
+    () => new Store({ writer: store.writerRecord(), replica: store.replica }),
+    () => store.apply(new Proxy(new Uint8Array(3), {})),
+  ];
+  for (const call of wrong) assert.throws(call, failsWith("invalid-argument"), String(call));
+  assert.equal(map.size, 0);
+  assert.deepEqual(store.names(), []);
+});
+
+test("what changes while it is read is written as it was first asked", () => {
+  const set = new OrSet();
+  const growing = [0, 1];
+  Object.defineProperty(growing, 0, { enumerable: true, get: () => growing.push("more") });
+  set.addAll([growing, "z"]);
+  assert.deepEqual(set.toArray(), [[3, 1], "z"]);
+  const shrinking = [0, 1];
+  Object.defineProperty(shrinking, 0, { enumerable: true, get: () => ((shrinking.length = 1), 7) });
+  assert.throws(() => set.addAll([shrinking, "y"]), failsWith("invalid-value"));
+  set.add("a text that was an argument before");
+  const bytes = new Uint8Array([1, 2]);
+  Object.defineProperty(bytes, "length", { value: 40 });
+  set.add(bytes);
+  assert.ok(set.has(new Uint8Array([1, 2])));
+  assert.equal(set.size, 4);
+});

@@ -193,3 +193,40 @@ test("iterables and getters may use stores themselves", () => {
   map.set("tricky", tricky);
   assert.deepEqual(map.get("tricky"), { first: "1", second: 1, third: "3" });
 });
+
+test("no half of a batch leaves it", () => {
+  const [a, b] = [new OrSet(), new OrSet()];
+  const isInBatch = (error) => error instanceof CrdtError && error.code === "in-batch";
+  a.batch(() => {
+    a.add(1);
+    assert.throws(() => b.merge(a), isInBatch);
+    assert.throws(() => a.store.clone(), isInBatch);
+    assert.throws(() => a.onUpdate((delta) => b.apply(delta)), isInBatch);
+    a.add(2);
+  });
+  assert.equal(b.size, 0);
+  b.merge(a);
+  assert.deepEqual(b.toArray(), [1, 2]);
+});
+
+test("who has gone is not called any more, and the first error is thrown", () => {
+  const set = new OrSet();
+  const called = [];
+  set.onUpdate(() => {
+    called.push("first");
+    stop();
+  });
+  const stop = set.onUpdate(() => called.push("second"));
+  set.add(1);
+  assert.deepEqual(called, ["first"]);
+  set.onUpdate(() => {
+    throw new Error("of a callback");
+  });
+  const batch = () => {
+    set.add(2);
+    throw new Error("of the batch");
+  };
+  assert.throws(() => set.batch(batch), { message: "of the batch" });
+  assert.throws(() => set.add(3), { message: "of a callback" });
+  assert.equal(set.size, 3);
+});

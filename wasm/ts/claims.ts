@@ -154,6 +154,7 @@ export class Reservations {
   #waiting: Claim[];
 
   constructor(claims: ClaimsHandle) {
+    if (!(claims instanceof ClaimsHandle)) throw new CrdtError("invalid-argument", "reservations are made of claims");
     this.claims = claims;
     this.#waiting = claims.standing().filter(({ member }) => member === claims.me);
   }

@@ -4,7 +4,7 @@ import type { Conflict, ConflictPlace } from "./conflicts.js";
 import { CrdtError } from "./error.js";
 import { hex, parseUuid } from "./ids.js";
 import { Read } from "./names.js";
-import type { Store, Unsubscribe } from "./store.js";
+import { Store, type Unsubscribe } from "./store.js";
 import { type Data, type DataObject, toJson } from "./wire.js";
 
 /** How a log names keys. */
@@ -79,6 +79,7 @@ export class ConflictLog {
   readonly #stop: Unsubscribe;
 
   constructor(store: Store, options?: ConflictLogOptions) {
+    if (!(store instanceof Store)) throw new CrdtError("invalid-argument", "a log is one of a store");
     const { entries = 1024, versions = 16, values = true, keys = "plain", now = Date.now } = options ?? {};
     const isKnown = keys === "plain" || keys === "omitted" || (typeof keys === "object" && keys !== null);
     for (const number of [entries, versions, isKnown ? (typeof keys === "string" ? 0 : keys.salt) : -1]) {

@@ -67,7 +67,8 @@ export abstract class Shown<S> extends Handle {
   abstract toJSON(): unknown;
 
   /**
-   * What it shows now: the same object until the value changes, and never changed itself. Together with `watch` it
+   * What it shows now: the same object until the value changes, and never changed itself (bytes in it cannot be frozen:
+   * leave them as they are). Together with `watch` it
    * fits React's `useSyncExternalStore`.
    */
   snapshot(): S {

@@ -2,8 +2,15 @@ import { CrdtError } from "./error.js";
 
 /** Whether these are bytes. @internal */
 export function checkBytes(bytes: Uint8Array): Uint8Array {
-  if (!(bytes instanceof Uint8Array)) throw new CrdtError("invalid-argument", "a Uint8Array is expected");
+  // A proxy is an instance, too, but no view.
+  if (!ArrayBuffer.isView(bytes) || !(bytes instanceof Uint8Array)) throw new CrdtError("invalid-argument", "a Uint8Array is expected");
   return bytes;
+}
+
+/** Whether this can be called back. @internal */
+export function checkCallback<T>(callback: T): T {
+  if (typeof callback !== "function") throw new CrdtError("invalid-argument", "a function is expected");
+  return callback;
 }
 
 /** @internal */

@@ -1,10 +1,11 @@
 import { args } from "./core.js";
 import { readVersions, type Version } from "./changes.js";
+import { CrdtError } from "./error.js";
 import { type DeletePolicy, kindNumber, policyOf, type Settled } from "./conflicts.js";
 import { Conflicting } from "./handles.js";
 import { Ask, Read, Settle, Write } from "./names.js";
 import type { Store } from "./store.js";
-import { type Data, define, listOf, type Out, toJson } from "./wire.js";
+import { type Data, define, isPlain, listOf, type Out, toJson } from "./wire.js";
 
 /** What maps and records have in common. */
 abstract class Keyed<T extends Data> extends Conflicting<T, { readonly [key: string]: T }> {
@@ -28,11 +29,10 @@ abstract class Keyed<T extends Data> extends Conflicting<T, { readonly [key: str
 
   /** Sets several as one group: much faster than one by one. Of entries with one key the last counts. */
   setAll(entries: Iterable<readonly [string, T]> | { readonly [key: string]: T }): this {
-    const isIterable = typeof entries === "object" && entries !== null && Symbol.iterator in entries;
-    const list = isIterable ? [...(entries as Iterable<readonly [string, T]>)] : Object.entries(entries ?? {});
+    const list = isPlain(entries) && !(Symbol.iterator in entries) ? Object.entries(entries) : listOf(entries as Iterable<readonly [string, T]>);
     const written = this.args();
     // By index, as `Map` does.
-    for (const entry of list) written.text(entry[0]).value(entry[1]);
+    for (const entry of list) written.text(entry?.[0]).value(entry?.[1]);
     this.write(this.questions.set, written);
     return this;
   }
@@ -182,6 +182,7 @@ export class RecordHandle<T extends Data = Data> extends Keyed<T> {
    * has another value. Nothing has changed then.
    */
   setMembers(field: string, members: { readonly [member: string]: Data }): this {
+    if (!isPlain(members)) throw new CrdtError("invalid-argument", "members are those of an object");
     const written = this.args().text(field);
     for (const [member, value] of Object.entries(members)) written.text(member).value(value);
     this.write(Write.RecordMembers, written);

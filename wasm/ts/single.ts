@@ -60,7 +60,7 @@ const replicated: Omit<Replicated, "replica" | typeof Symbol.dispose> & ThisType
       return this.store.apply(bytes);
     },
     merge(other) {
-      return this.store.merge(other.store);
+      return this.store.merge(other?.store);
     },
     onUpdate(callback) {
       return this.store.onUpdate(callback);

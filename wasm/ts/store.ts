@@ -17,7 +17,7 @@ import { type Document, open } from "./document.js";
 import { Counter, Flag, Handle, MultiRegister, Register, SetHandle } from "./handles.js";
 import { LwwMapHandle, RecordHandle, type RecordOptions } from "./keyed.js";
 import { LedgerHandle } from "./ledger.js";
-import { checkBytes, hex, parseUuid, randomUuid } from "./ids.js";
+import { checkBytes, checkCallback, hex, parseUuid, randomUuid } from "./ids.js";
 import { Act, Ask, Read, Settle, Write } from "./names.js";
 import { CrdtError } from "./error.js";
 import { type Data, define, type In, type Out } from "./wire.js";
@@ -91,6 +91,11 @@ export class Store {
   #watching = false;
 
   constructor(options: StoreOptions = {}) {
+    if (typeof options !== "object" || options === null) throw new CrdtError("invalid-argument", "options are an object");
+    if (options.writer !== undefined && options.replica !== undefined) {
+      throw new CrdtError("invalid-argument", "either a writer or a replica");
+    }
+    const now = checkCallback(options.now ?? Date.now);
     const document = open(options.replica === undefined ? randomUuid() : parseUuid(options.replica));
     try {
       guarded(() => {
@@ -101,7 +106,7 @@ export class Store {
       document.free();
       throw error;
     }
-    this.#now = options.now ?? Date.now;
+    this.#now = now;
     this.#document = document;
     registry.register(this, document, this);
   }
@@ -268,10 +273,12 @@ export class Store {
     return this.#took(guarded(() => document.apply(checkBytes(bytes))));
   }
 
-  /** Takes in all that another one has. Costs O(writers + what is new). */
+  /** Takes in all that another one has, which must not be within a batch. Costs O(writers + what is new). */
   merge(other: Store): Applied {
     this.#outside();
     const document = this.document();
+    if (!(other instanceof Store)) throw new CrdtError("invalid-argument", "what is merged is of the same class");
+    other.#outside();
     const theirs = other.document();
     if (document === theirs) return { changed: false, events: 0, keys: 0 };
     return this.#took(guarded(() => document.merge(theirs)));
@@ -317,9 +324,12 @@ export class Store {
   /**
    * Calls back with what was written here, as deltas to be sent: one for each write or batch, after it has returned
    * from WebAssembly. So a callback may use the store; what it writes comes with a later call. Callbacks that throw do
-   * not keep others from being called; the first error is thrown by the call that wrote, whose write stays.
+   * not keep others from being called; the first error is thrown by the call that wrote, whose write stays. Within a
+   * batch nobody can begin to listen (`in-batch`).
    */
   onUpdate(callback: (delta: Uint8Array) => void): Unsubscribe {
+    checkCallback(callback);
+    this.#outside();
     const document = this.document();
     if (this.#updates.size === 0) guarded(() => document.written());
     const entry = (delta: Uint8Array): void => callback(delta);
@@ -338,6 +348,7 @@ export class Store {
   }
 
   #listen(listeners: Set<(batch: ChangeBatch) => void>, callback: (batch: ChangeBatch) => void): Unsubscribe {
+    checkCallback(callback);
     this.#watch();
     const entry = (batch: ChangeBatch): void => callback(batch);
     listeners.add(entry);
@@ -355,11 +366,21 @@ export class Store {
     let result: R;
     try {
       result = write();
-    } finally {
-      this.#depth -= 1;
-      if (this.#document !== undefined) this.settle();
+    } catch (error) {
+      try {
+        this.#leaveBatch();
+      } catch {
+        // The first error counts, as always.
+      }
+      throw error;
     }
+    this.#leaveBatch();
     return result;
+  }
+
+  #leaveBatch(): void {
+    this.#depth -= 1;
+    if (this.#document !== undefined) this.settle();
   }
 
   /** Gives the memory back. Afterwards every call throws `freed`; this one can be repeated. */
@@ -400,8 +421,9 @@ export class Store {
 
   /** @internal */
   write(what: Write, written: Out): number {
+    const now = this.time();
     const document = this.document();
-    const count = guarded(() => document.write(this.#now(), what, written.finish()));
+    const count = guarded(() => document.write(now, what, written.finish()));
     if (count > 0) this.settle();
     return count;
   }
@@ -428,8 +450,9 @@ export class Store {
 
   /** @internal */
   answering(what: Settle, written: Out): In {
+    const now = this.time();
     const document = this.document();
-    return answer(guarded(() => document.settle(this.#now(), what, written.finish())));
+    return answer(guarded(() => document.settle(now, what, written.finish())));
   }
 
   /** @internal */
@@ -441,6 +464,7 @@ export class Store {
 
   /** @internal */
   act(what: Act, now: number, written: Out): In {
+    if (typeof now !== "number") throw new CrdtError("invalid-argument", "a time is a number");
     const document = this.document();
     return answer(guarded(() => document.act(what, now, written.finish())));
   }
@@ -451,9 +475,11 @@ export class Store {
     guarded(() => document.start(written.finish()));
   }
 
-  /** @internal */
+  /** @internal The application's time; asked before anything is done, since it may do anything. */
   time(): number {
-    return this.#now();
+    const now = this.#now();
+    if (typeof now !== "number") throw new CrdtError("invalid-argument", "`now` gives a number");
+    return now;
   }
 
   /** @internal The same until the value changes. */
@@ -488,16 +514,26 @@ export class Store {
     if (this.#updates.size > 0) {
       const document = this.document();
       const delta = guarded(() => document.written());
-      if (delta.length > 0) for (const callback of this.#updates) this.#queue.push(() => callback(delta));
+      if (delta.length > 0) this.#call(this.#updates, delta);
     }
     if (this.#batches.length > 0) {
       const batches = this.#batches;
       this.#batches = [];
       for (const batch of joined(batches)) {
-        for (const callback of [...this.#observers, ...this.#subscribers]) this.#queue.push(() => callback(batch));
+        this.#call(this.#observers, batch);
+        this.#call(this.#subscribers, batch);
       }
     }
     this.#flush();
+  }
+
+  /** Each, soon, unless it has gone by then. */
+  #call<T>(callbacks: Set<(value: T) => void>, value: T): void {
+    for (const callback of callbacks) {
+      this.#queue.push(() => {
+        if (callbacks.has(callback)) callback(value);
+      });
+    }
   }
 
   #gather(): void {

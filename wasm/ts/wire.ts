@@ -19,12 +19,21 @@ const DEPTH_MAX = 64;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const LONE_SURROGATE = /\p{Surrogate}/u;
+/** What an array of bytes has, whatever an application has given it for a `length`. */
+const lengthOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), "length")!.get!;
 const MIN_I64 = -(2n ** 63n);
 const MAX_I64 = 2n ** 63n - 1n;
 
 /** UTF-8 as text, a byte order mark included. @internal */
 export function utf8(bytes: Uint8Array): string {
   return decoder.decode(bytes);
+}
+
+/** Whether it is an object of data. @internal */
+export function isPlain(value: unknown): value is object {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
 }
 
 /** A list of what is iterated, which may be a value of a store, too. @internal */
@@ -102,17 +111,19 @@ export class Out {
 
   /** Bytes as they are. */
   raw(bytes: Uint8Array): this {
-    this.#room(bytes.length);
-    this.#bytes.set(bytes, this.#length);
-    this.#length += bytes.length;
+    const length = lengthOf.call(bytes);
+    this.#room(length);
+    if (length > 0) this.#bytes.set(bytes, this.#length);
+    this.#length += length;
     return this;
   }
 
   bytes(bytes: Uint8Array): this {
-    return this.number(bytes.length).raw(bytes);
+    return this.number(lengthOf.call(bytes)).raw(bytes);
   }
 
   text(text: string): this {
+    if (typeof text !== "string") throw new CrdtError("invalid-argument", "a text is expected");
     const length = text.length;
     this.#room(3 * length + 5);
     if (length < 64) {
@@ -183,21 +194,20 @@ export class Out {
       this.byte(0);
       return this;
     }
-    if (value instanceof Uint8Array) {
+    if (ArrayBuffer.isView(value) && value instanceof Uint8Array) {
       this.byte(5);
       return this.bytes(value);
     }
     if (depth === 0) throw new CrdtError("too-deep", "lists and objects are nested more than 64 deep");
     if (Array.isArray(value)) {
       this.byte(6);
-      this.number(value.length);
-      // By index: a hole is undefined, and refused.
-      for (let at = 0; at < value.length; at++) this.value(value[at], depth - 1);
+      // Asked once: what stands in it may be getters, which change it. A hole is undefined, and refused.
+      const { length } = value;
+      this.number(length);
+      for (let at = 0; at < length; at++) this.value(value[at], depth - 1);
       return this;
     }
-    const prototype: unknown = Object.getPrototypeOf(value);
-    const plain = prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
-    if (!plain) throw new CrdtError("invalid-value", "only plain objects, arrays and Uint8Array can be kept");
+    if (!isPlain(value)) throw new CrdtError("invalid-value", "only plain objects, arrays and Uint8Array can be kept");
     if (Object.getOwnPropertySymbols(value).length > 0) {
       throw new CrdtError("invalid-value", "an object has symbols as keys");
     }

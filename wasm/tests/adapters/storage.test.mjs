@@ -2,6 +2,7 @@ import "fake-indexeddb/auto";
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 
 import { IndexedDbStorage, MemoryStorage } from "dotted-crdt/storage";
 import { Sync } from "dotted-crdt/sync";
@@ -312,6 +313,35 @@ test("whoever waits for storage learns that it was closed", limit, async () => {
   end(here);
   await assert.rejects(waiting, { name: "CrdtError", code: "storage" });
   await assert.rejects(here.stored(), { name: "CrdtError", code: "storage" });
+});
+
+test("who closes while a part is being stored leaves the storage to the next one afterwards", limit, async (t) => {
+  class Slow extends MemoryStorage {
+    async append(part, writer) {
+      await pause(20);
+      return super.append(part, writer);
+    }
+  }
+  const storage = new Slow();
+  const first = await Sync.open({ storeId: STORE, storage });
+  first.store.set("s").add("one");
+  await first.stored();
+  first.store.set("s").add("two");
+  await pause(5);
+  end(first);
+  const second = await open(t, { storage });
+  second.store.set("s").add("three");
+  await second.stored();
+  second.close();
+  const third = await open(t, { storage });
+  assert.deepEqual(third.store.set("s").toArray().sort(), ["one", "three", "two"]);
+  assert.equal(third.store.stateHash(), second.store.stateHash());
+});
+
+test("an adapter that answers nonsense is a storage that fails", limit, async (t) => {
+  const here = await open(t, { storage: { open: async () => ({ parts: 5 }), close() {} } });
+  assert.equal(here.snapshot().storage.state, "failing");
+  assert.equal(here.snapshot().storage.error.code, "storage");
 });
 
 test("wrong options are refused, and the storage is given back", limit, async () => {

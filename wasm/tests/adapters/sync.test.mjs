@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { MemoryStorage } from "dotted-crdt/storage";
+import { Sync } from "dotted-crdt/sync";
+
 import { isSame, open, STORE, until, wire } from "./helpers.mjs";
 
 const limit = { timeout: 20_000 };
@@ -167,4 +170,29 @@ test("after the store is freed, nothing throws and the session ends", limit, asy
   here.store.free();
   assert.doesNotThrow(() => ends[0].listener?.receive(new Uint8Array(40)));
   here.close();
+});
+
+test("links that throw are told of, and neither keep others from working nor anything from ending", limit, async (t) => {
+  const thrown = (what) => () => {
+    throw new Error(what);
+  };
+  const reported = [];
+  globalThis.reportError = (error) => reported.push(error.message);
+  t.after(() => delete globalThis.reportError);
+  const net = wire();
+  const broken = { name: "broken", open: (listener) => listener.state("open"), send: thrown("send"), close: thrown("close") };
+  const unopened = { name: "unopened", open: thrown("open"), send: () => false, close() {} };
+  const storage = new MemoryStorage();
+  const here = await Sync.open({ storeId: STORE, storage, links: [broken, unopened, net.ends[0]] });
+  const there = await open(t, { links: [net.ends[1]] });
+  here.store.set("s").add("there");
+  await until(() => there.store.set("s").has("there"));
+  assert.deepEqual(here.snapshot().links.map(({ state }) => state), ["open", "closed", "open"]);
+  assert.equal(here.snapshot().problem.code, "connection");
+  await here.stored();
+  here.close();
+  here.store.free();
+  assert.deepEqual(reported, ["close"]);
+  await storage.open();
+  await assert.rejects(Sync.open({ storeId: STORE, links: [net.ends[0], {}] }), { code: "invalid-argument" });
 });

@@ -29,6 +29,6 @@ export interface StorageAdapter {
   compact(merge: (parts: readonly Uint8Array[]) => Uint8Array): Promise<void>;
   /** Removes the record of the writer: nobody goes on with it. Resolves once that is durable. */
   abandon(): Promise<void>;
-  /** Gives back what is held. Nothing is called afterwards, but `open` perhaps. */
+  /** Gives back what is held. No other call is under way then, and none comes afterwards, but `open` perhaps. */
   close(): void;
 }

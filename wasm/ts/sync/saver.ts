@@ -39,6 +39,8 @@ export class Saver {
   #crowded: CrdtError | undefined;
   #isWanted = false;
   #isRunning = false;
+  /** Whether a call of the adapter is under way. */
+  #isBusy = false;
   #isClosed = false;
   #wake: (() => void) | undefined;
   readonly #waiting: { readonly resolve: () => void; readonly reject: (error: CrdtError) => void }[] = [];
@@ -48,20 +50,25 @@ export class Saver {
     let saved: Saved | undefined;
     let error: CrdtError | undefined;
     try {
-      saved = await adapter.open();
+      saved = await load(adapter);
     } catch (thrown) {
       error = failure(thrown);
     }
     const parts = saved?.parts ?? [];
-    let store = create(saved?.writer);
-    error ??= applyAll(store, parts);
-    if (error !== undefined && saved?.writer !== undefined) {
-      // Not all that it has written is here: going on with the writer could use names again.
-      store.free();
-      store = new Store();
-      applyAll(store, parts);
+    try {
+      let store = create(saved?.writer);
+      error ??= applyAll(store, parts);
+      if (error !== undefined && saved?.writer !== undefined) {
+        // Not all that it has written is here: going on with the writer could use names again.
+        store.free();
+        store = new Store();
+        applyAll(store, parts);
+      }
+      return new Saver(adapter, store, { isOpen: saved !== undefined, parts: parts.length, error, retry });
+    } catch (thrown) {
+      if (saved !== undefined) adapter.close();
+      throw thrown;
     }
-    return new Saver(adapter, store, { isOpen: saved !== undefined, parts: parts.length, error, retry });
   }
 
   private constructor(
@@ -123,8 +130,26 @@ export class Saver {
     this.#listener = undefined;
     this.#wake?.();
     for (const { reject } of this.#waiting.splice(0)) reject(closed());
+    // What is being stored is stored first: the next one who opens it must find that.
+    if (!this.#isBusy) this.#release();
+  }
+
+  /** Calls the adapter. */
+  async #calling<T>(call: () => Promise<T>): Promise<T> {
+    this.#isBusy = true;
+    try {
+      return await call();
+    } finally {
+      this.#isBusy = false;
+      if (this.#isClosed) this.#release();
+    }
+  }
+
+  #release(): void {
     // What is not open here may be in use by somebody else.
-    if (this.#isOpen) this.#adapter.close();
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#adapter.close();
   }
 
   async #run(): Promise<void> {
@@ -157,7 +182,8 @@ export class Saver {
     }
     this.#show("saving", this.error);
     const part = this.store.encodeSince(this.#stored);
-    await this.#adapter.append(part, this.isDurable ? this.store.writerRecord() : undefined);
+    const record = this.isDurable ? this.store.writerRecord() : undefined;
+    await this.#calling(() => this.#adapter.append(part, record));
     if (this.#isClosed || this.#isOutdated) return;
     this.#stored = version;
     this.#parts += 1;
@@ -165,19 +191,22 @@ export class Saver {
     this.#listener?.saved(version);
     if (!this.isBehind) for (const { resolve } of this.#waiting.splice(0)) resolve();
     // Parts that cannot be read are not touched: perhaps somebody else can.
-    if (this.#parts >= COMPACT_PARTS && this.#damage === undefined) await this.#compact();
+    const isCrowded = this.#parts >= COMPACT_PARTS && this.#damage === undefined;
+    if (isCrowded && !this.#isClosed) await this.#compact();
   }
 
   /** The old writer first, so that nobody goes on with it; the new one is stored with the next part. */
   async #replaceAll(): Promise<void> {
-    await this.#adapter.abandon();
+    await this.#calling(() => this.#adapter.abandon());
+    if (this.#isClosed) return;
     let version = this.#stored;
+    const whole = (): Uint8Array => {
+      version = this.store.version();
+      this.#isOutdated = false;
+      return this.store.encode();
+    };
     try {
-      await this.#adapter.compact(() => {
-        version = this.store.version();
-        this.#isOutdated = false;
-        return this.store.encode();
-      });
+      await this.#calling(() => this.#adapter.compact(whole));
     } catch (error) {
       this.#isOutdated = true;
       throw error;
@@ -189,7 +218,7 @@ export class Saver {
   }
 
   async #reopen(): Promise<void> {
-    const { parts } = await this.#adapter.open();
+    const { parts } = await this.#calling(() => load(this.#adapter));
     if (this.#isClosed) return this.#adapter.close();
     // The writer that comes with them is not used: this store has one already.
     this.#isOpen = true;
@@ -200,7 +229,7 @@ export class Saver {
   async #compact(): Promise<void> {
     this.#parts = 1;
     try {
-      await this.#adapter.compact(mergeParts);
+      await this.#calling(() => this.#adapter.compact(mergeParts));
       this.#crowded = undefined;
     } catch (thrown) {
       // Everything is stored, if in many parts. It is tried again after as many more.
@@ -211,10 +240,10 @@ export class Saver {
 
   async #failed(error: CrdtError): Promise<void> {
     this.#show("failing", error);
-    if (!this.isDurable) return;
+    if (!this.isDurable || this.#isClosed) return;
     // Nothing could leave any more. It can if nobody ever goes on with this writer after a restart.
     try {
-      await this.#adapter.abandon();
+      await this.#calling(() => this.#adapter.abandon());
       this.isDurable = false;
       this.#listener?.changed();
     } catch {
@@ -238,6 +267,14 @@ export class Saver {
       };
     });
   }
+}
+
+/** Opens an adapter, and looks at what it says. */
+async function load(adapter: StorageAdapter): Promise<Saved> {
+  const saved = await adapter.open();
+  if (Array.isArray(saved?.parts)) return saved;
+  adapter.close();
+  throw new CrdtError("storage", "the storage adapter gave no list of parts");
 }
 
 function closed(): CrdtError {

@@ -1,7 +1,7 @@
 import { CrdtError, type Replica, type Unsubscribe } from "../index.js";
 import { decodeFrame, encodeFrame, type Frame, FrameKind, helloOf, readHello } from "./frame.js";
 import type { Link, LinkState } from "./link.js";
-import type { Presence } from "./presence.js";
+import { type Presence, reportLater } from "./presence.js";
 import type { LinkStatus } from "./status.js";
 
 /** What the switchboard needs of the one who uses it. */
@@ -54,22 +54,27 @@ export class Switchboard {
     const { guard } = this.#operator;
     const line: Line = { link, state: "connecting", error: undefined, only: undefined };
     this.#lines.add(line);
-    link.open({
-      state: (state, error) => guard(() => this.#lineIs(line, state, error)),
-      receive: (bytes) => guard(() => this.#receive(line, bytes)),
-    });
+    try {
+      link.open({
+        state: (state, error) => guard(() => this.#lineIs(line, state, error)),
+        receive: (bytes) => guard(() => this.#receive(line, bytes)),
+      });
+    } catch (cause) {
+      line.state = "closed";
+      line.error = new CrdtError("connection", "the link cannot be opened", { cause });
+    }
     return () => {
       if (!this.#lines.delete(line)) return;
       this.#send(line, FrameKind.Bye, undefined, NOTHING);
       guard(() => this.#leaveAll(line));
-      link.close();
+      close(link);
       this.#operator.changed();
     };
   }
 
   /** Ends all links. */
   close(): void {
-    for (const { link } of this.#lines) link.close();
+    for (const { link } of this.#lines) close(link);
     this.#lines.clear();
     this.#peers.clear();
   }
@@ -232,13 +237,27 @@ export class Switchboard {
   }
 
   #put(line: Line, bytes: Uint8Array<ArrayBuffer>): void {
-    if (line.state === "open" && line.link.send(bytes)) this.sent += bytes.length;
+    if (line.state !== "open") return;
+    try {
+      if (line.link.send(bytes)) this.sent += bytes.length;
+    } catch (cause) {
+      this.#operator.problem(new CrdtError("connection", "the link cannot send", { cause }));
+    }
   }
 
   #passOn(from: Line, frame: Frame, bytes: Uint8Array = encodeFrame(frame)): void {
     const isForAll = frame.to === undefined && (frame.kind === FrameKind.Presence || frame.kind === FrameKind.Bye);
     const to = frame.to === undefined ? undefined : this.#peers.get(frame.to)?.line;
     for (const line of this.#lines) if (line !== from && (isForAll || line === to)) this.#put(line, bytes.slice());
+  }
+}
+
+/** Ends a link, whatever it thinks of that. */
+function close(link: Link): void {
+  try {
+    link.close();
+  } catch (error) {
+    reportLater(error);
   }
 }
 
