@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import * as glue from "../dist/glue/dotted.js";
-import { CrdtError, GCounter, LwwMap, OrSet, Replica, Store } from "../dist/node.js";
+import { ConflictLog, CrdtError, GCounter, LwwMap, OrSet, Replica, Reservations, Store } from "../dist/node.js";
 
 const failsWith = (code) => (error) => {
   assert.ok(error instanceof CrdtError && error instanceof Error, error);
@@ -210,10 +210,19 @@ test("arguments of a wrong type have a code, and nothing is written", () => {
     () => set.merge(null),
     () => store.onUpdate(5),
     () => store.subscribe(5),
-    () => new Store(null),
+    () => new Store(5),
     () => new Store({ now: 5 }),
     () => new Store({ now: () => 1n }).set("s").add(1),
     () => new Store({ writer: store.writerRecord(), replica: store.replica }),
+    () => store.batch(5),
+    () => map.watch(5),
+    () => store.record("r", 5),
+    () => store.claims("c", 5),
+    () => new Replica(store),
+    () => new Replica(map, {}),
+    () => new ConflictLog(5),
+    () => new ConflictLog(store).of(undefined),
+    () => new Reservations(5),
     () => store.apply(new Proxy(new Uint8Array(3), {})),
   ];
   for (const call of wrong) assert.throws(call, failsWith("invalid-argument"), String(call));

@@ -1,6 +1,6 @@
 import { CrdtError } from "./error.js";
 import { Shown } from "./handles.js";
-import { parseUuid } from "./ids.js";
+import { checkOptions, parseUuid } from "./ids.js";
 import { Read, Write } from "./names.js";
 import type { Store } from "./store.js";
 import { type In, listOf, type Out } from "./wire.js";
@@ -56,7 +56,7 @@ export class ClaimsHandle extends Shown<readonly Claim[]> {
   /** @internal */
   constructor(store: Store, name: string, options?: ClaimsOptions) {
     super(store, name);
-    const { me, members } = options ?? {};
+    const { me, members } = checkOptions(options) ?? {};
     this.me = me ?? store.replica;
     this.members = members && listOf(members);
     [this.me, ...(this.members ?? [])].forEach(parseUuid);

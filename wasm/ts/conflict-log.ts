@@ -2,7 +2,7 @@ import { args } from "./core.js";
 import type { ValueKind, Version } from "./changes.js";
 import type { Conflict, ConflictPlace } from "./conflicts.js";
 import { CrdtError } from "./error.js";
-import { hex, parseUuid } from "./ids.js";
+import { checkOptions, hex, parseUuid } from "./ids.js";
 import { Read } from "./names.js";
 import { Store, type Unsubscribe } from "./store.js";
 import { type Data, type DataObject, toJson } from "./wire.js";
@@ -80,7 +80,7 @@ export class ConflictLog {
 
   constructor(store: Store, options?: ConflictLogOptions) {
     if (!(store instanceof Store)) throw new CrdtError("invalid-argument", "a log is one of a store");
-    const { entries = 1024, versions = 16, values = true, keys = "plain", now = Date.now } = options ?? {};
+    const { entries = 1024, versions = 16, values = true, keys = "plain", now = Date.now } = checkOptions(options) ?? {};
     const isKnown = keys === "plain" || keys === "omitted" || (typeof keys === "object" && keys !== null);
     for (const number of [entries, versions, isKnown ? (typeof keys === "string" ? 0 : keys.salt) : -1]) {
       if (Number.isSafeInteger(number) && number >= 0) continue;
@@ -169,7 +169,9 @@ export class ConflictLog {
   }
 
   /** What a conflict is about, as it is to be named. */
-  #place({ name, kind, key }: ConflictPlace): LogPlace {
+  #place(place: ConflictPlace): LogPlace {
+    const { name, kind, key } = place ?? {};
+    if (typeof name !== "string") throw new CrdtError("invalid-argument", "a conflict is about a name");
     const { keys } = this.#options;
     if (keys === "omitted") return {};
     if (keys === "plain") return key === undefined ? { of: kind, name } : { of: kind, name, key };

@@ -1,5 +1,6 @@
 import { args } from "./core.js";
 import { CrdtError } from "./error.js";
+import { checkCallback } from "./ids.js";
 import { Ask, Read, Write } from "./names.js";
 import { readVersions, type ValueKind, type Version } from "./changes.js";
 import type { Conflict, Resolver, Settled } from "./conflicts.js";
@@ -77,6 +78,7 @@ export abstract class Shown<S> extends Handle {
 
   /** Calls back whenever this value may look different. Called like `Store.onUpdate`. */
   watch(callback: () => void): Unsubscribe {
+    checkCallback(callback);
     return this.store.subscribe(({ origin, changes }) => {
       const mine = changes.some(({ name, kind }) => name === this.name && kind === this.kind);
       if (mine || origin === "missed") callback();

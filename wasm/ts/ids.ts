@@ -13,6 +13,12 @@ export function checkCallback<T>(callback: T): T {
   return callback;
 }
 
+/** Options, which may be left out or null. @internal */
+export function checkOptions<T extends object>(options: T | undefined): T | undefined {
+  if (typeof options === "object" || options === undefined) return options ?? undefined;
+  throw new CrdtError("invalid-argument", "options are an object");
+}
+
 /** @internal */
 export function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

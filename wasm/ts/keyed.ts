@@ -1,6 +1,7 @@
 import { args } from "./core.js";
 import { readVersions, type Version } from "./changes.js";
 import { CrdtError } from "./error.js";
+import { checkOptions } from "./ids.js";
 import { type DeletePolicy, kindNumber, policyOf, type Settled } from "./conflicts.js";
 import { Conflicting } from "./handles.js";
 import { Ask, Read, Settle, Write } from "./names.js";
@@ -148,8 +149,9 @@ export class RecordHandle<T extends Data = Data> extends Keyed<T> {
   readonly #policy: number;
 
   /** @internal */
-  constructor(store: Store, name: string, { deletes = "update-wins" }: RecordOptions = {}) {
+  constructor(store: Store, name: string, options?: RecordOptions) {
     super(store, name);
+    const { deletes = "update-wins" } = checkOptions(options) ?? {};
     this.#policy = policyOf(deletes);
     this.deletes = deletes;
   }

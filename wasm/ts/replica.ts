@@ -2,8 +2,8 @@ import { args } from "./core.js";
 import { CrdtError } from "./error.js";
 import { Act, Read } from "./names.js";
 import { readClock } from "./changes.js";
-import { checkBytes, formatUuid, hex, parseUuid, randomUuid } from "./ids.js";
-import type { Store } from "./store.js";
+import { checkBytes, checkOptions, formatUuid, hex, parseUuid, randomUuid } from "./ids.js";
+import { Store } from "./store.js";
 import type { In, Out } from "./wire.js";
 
 /** With whom a replica keeps up by itself. Whoever speaks to it is answered in any case. */
@@ -189,6 +189,9 @@ export class Replica {
 
   /** @throws {@link CrdtError} `is-replica` if the store has one already, or what is wrong with the options. */
   constructor(store: Store, options: ReplicaOptions) {
+    if (!(store instanceof Store) || checkOptions(options) === undefined) {
+      throw new CrdtError("invalid-argument", "a replica has a store, and options");
+    }
     const { me, storeId, topology = { type: "full-mesh" }, durable = false, rebalance = false } = options;
     const seed = options.seed ?? Math.floor(Math.random() * 2 ** 53);
     const written = id(id(args(), me), storeId).number(whole(seed)).number(durable ? 1 : 0);

@@ -17,7 +17,7 @@ import { type Document, open } from "./document.js";
 import { Counter, Flag, Handle, MultiRegister, Register, SetHandle } from "./handles.js";
 import { LwwMapHandle, RecordHandle, type RecordOptions } from "./keyed.js";
 import { LedgerHandle } from "./ledger.js";
-import { checkBytes, checkCallback, hex, parseUuid, randomUuid } from "./ids.js";
+import { checkBytes, checkCallback, checkOptions, hex, parseUuid, randomUuid } from "./ids.js";
 import { Act, Ask, Read, Settle, Write } from "./names.js";
 import { CrdtError } from "./error.js";
 import { type Data, define, type In, type Out } from "./wire.js";
@@ -90,17 +90,17 @@ export class Store {
   #flushing = false;
   #watching = false;
 
-  constructor(options: StoreOptions = {}) {
-    if (typeof options !== "object" || options === null) throw new CrdtError("invalid-argument", "options are an object");
-    if (options.writer !== undefined && options.replica !== undefined) {
+  constructor(options?: StoreOptions) {
+    const { state, replica, writer, now = Date.now } = checkOptions(options) ?? {};
+    if (writer !== undefined && replica !== undefined) {
       throw new CrdtError("invalid-argument", "either a writer or a replica");
     }
-    const now = checkCallback(options.now ?? Date.now);
-    const document = open(options.replica === undefined ? randomUuid() : parseUuid(options.replica));
+    checkCallback(now);
+    const document = open(replica === undefined ? randomUuid() : parseUuid(replica));
     try {
       guarded(() => {
-        if (options.writer !== undefined) document.resume(checkBytes(options.writer));
-        if (options.state !== undefined) document.begin(checkBytes(options.state));
+        if (writer !== undefined) document.resume(checkBytes(writer));
+        if (state !== undefined) document.begin(checkBytes(state));
       });
     } catch (error) {
       document.free();
@@ -361,6 +361,7 @@ export class Store {
    * written until then stays, as one. `write` must not be asynchronous.
    */
   batch<R>(write: () => R): R {
+    checkCallback(write);
     this.document();
     this.#depth += 1;
     let result: R;
