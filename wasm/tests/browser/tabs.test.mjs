@@ -86,15 +86,15 @@ test("two browsers meet at the relay, and settle what both wrote while it was aw
     const [here, there] = [await open(), await open(other)];
     await has(there, "coffee");
     for (const page of [here, there]) await press(page, "Cut the relay");
-    await here.getByLabel("name", { exact: true }).fill("Dora");
+    await here.getByLabel("name", { exact: true }).fill("Zoe");
     await here.getByLabel("name", { exact: true }).press("Enter");
-    await there.getByLabel("name", { exact: true }).fill("Doris");
+    await there.getByLabel("name", { exact: true }).fill("Zora");
     await there.getByLabel("name", { exact: true }).press("Enter");
     for (const page of [here, there]) await press(page, "Connect the relay");
     for (const page of [here, there]) await page.getByText("1 conflict", { exact: true }).waitFor();
-    await there.locator(".conflict").getByRole("button", { name: "Dora" }).click();
+    await there.locator(".conflict").getByRole("button", { name: "Zoe" }).click();
     await until(here, () => globalThis.sync.snapshot().conflicts === 0);
-    assert.equal(await there.getByLabel("name", { exact: true }).inputValue(), "Dora");
+    assert.equal(await there.getByLabel("name", { exact: true }).inputValue(), "Zoe");
     assert.deepEqual(other.problems, []);
     await here.close();
   } finally {
