@@ -211,8 +211,8 @@ impl Rebalancer {
 
     /// Counts a counter down, and asks for more rights where they run low. What is refused counts as demand, too, and is
     /// asked for with the next [`tick`](Rebalancer::tick), which is due then: try again a little later. Only what is more
-    /// than all rights that are known is not asked for: it would bring them all
-    /// here for nothing. With durable storage, what was counted is acknowledged once it is durable.
+    /// than all rights that are known is not asked for: it would bring them all here for nothing. With durable storage,
+    /// what was counted is acknowledged once it is durable.
     ///
     /// # Errors
     /// [`SpendError`]. Nothing is written.

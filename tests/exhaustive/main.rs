@@ -26,6 +26,8 @@
 mod facts;
 mod lab;
 mod machine;
+#[path = "../common/parallel.rs"]
+mod parallel;
 mod search;
 
 use std::sync::Mutex;
@@ -123,20 +125,13 @@ fn setting(name: &str) -> Option<usize> {
 #[test]
 fn every_order_of_a_few_events_is_right() {
     let (most, ticks) = (setting("DOTTED_STATES").unwrap_or(usize::MAX), setting("DOTTED_TICKS").unwrap_or(0) as u8);
-    let (todo, done) = (Mutex::new(scopes()), Mutex::new(Vec::new()));
-    let work = || {
-        loop {
-            let Some(mut scope) = todo.lock().unwrap().pop() else { return };
-            scope.budget.ticks += ticks;
-            let name = scope.name;
-            let result = run(scope, most);
-            println!("{name}: {result:?}");
-            done.lock().unwrap().push(result);
-        }
-    };
-    std::thread::scope(|threads| {
-        threads.spawn(work);
-        threads.spawn(work);
+    let done = Mutex::new(Vec::new());
+    parallel::for_each(scopes().into_iter().rev(), |mut scope| {
+        scope.budget.ticks += ticks;
+        let name = scope.name;
+        let result = run(scope, most);
+        println!("{name}: {result:?}");
+        done.lock().unwrap().push(result);
     });
     let done: Result<Vec<Report>, Violation> = done.into_inner().unwrap().into_iter().collect();
     let total: Report = done.expect("nothing is wrong").into_iter().sum();

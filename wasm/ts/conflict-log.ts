@@ -1,6 +1,6 @@
 import { args } from "./core.js";
 import type { ValueKind, Version } from "./changes.js";
-import type { Conflict, ConflictPlace } from "./conflicts.js";
+import { checkPlace, type Conflict, type ConflictPlace } from "./conflicts.js";
 import { CrdtError } from "./error.js";
 import { checkOptions, hex, parseUuid } from "./ids.js";
 import { Read } from "./names.js";
@@ -170,8 +170,7 @@ export class ConflictLog {
 
   /** What a conflict is about, as it is to be named. */
   #place(place: ConflictPlace): LogPlace {
-    const { name, kind, key } = place ?? {};
-    if (typeof name !== "string") throw new CrdtError("invalid-argument", "a conflict is about a name");
+    const { name, kind, key } = checkPlace(place);
     const { keys } = this.#options;
     if (keys === "omitted") return {};
     if (keys === "plain") return key === undefined ? { of: kind, name } : { of: kind, name, key };

@@ -12,6 +12,12 @@ export interface ConflictPlace {
   readonly key?: Data;
 }
 
+/** @internal */
+export function checkPlace(place: ConflictPlace): ConflictPlace {
+  if (typeof place?.name === "string") return place;
+  throw new CrdtError("invalid-argument", "a conflict is about a name");
+}
+
 /** A key with concurrent versions that differ. The same on all replicas that know the same events. */
 export interface Conflict extends ConflictPlace {
   /** How it came about. Registers and maps do not tell whether the value was there before. */

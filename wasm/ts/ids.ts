@@ -1,9 +1,9 @@
 import { CrdtError } from "./error.js";
+import { isBytes } from "./wire.js";
 
 /** Whether these are bytes. @internal */
 export function checkBytes(bytes: Uint8Array): Uint8Array {
-  // A proxy is an instance, too, but no view.
-  if (!ArrayBuffer.isView(bytes) || !(bytes instanceof Uint8Array)) throw new CrdtError("invalid-argument", "a Uint8Array is expected");
+  if (!isBytes(bytes)) throw new CrdtError("invalid-argument", "a Uint8Array is expected");
   return bytes;
 }
 

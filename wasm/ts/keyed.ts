@@ -30,7 +30,8 @@ abstract class Keyed<T extends Data> extends Conflicting<T, { readonly [key: str
 
   /** Sets several as one group: much faster than one by one. Of entries with one key the last counts. */
   setAll(entries: Iterable<readonly [string, T]> | { readonly [key: string]: T }): this {
-    const list = isPlain(entries) && !(Symbol.iterator in entries) ? Object.entries(entries) : listOf(entries as Iterable<readonly [string, T]>);
+    const isIterable = !isPlain(entries) || Symbol.iterator in entries;
+    const list = isIterable ? listOf(entries as Iterable<readonly [string, T]>) : Object.entries(entries);
     const written = this.args();
     // By index, as `Map` does.
     for (const entry of list) written.text(entry?.[0]).value(entry?.[1]);

@@ -2,6 +2,7 @@ import { BoundedCounterHandle } from "./bounded.js";
 import { ClaimsHandle, type ClaimsOptions } from "./claims.js";
 import { type ChangeBatch, joined, kindOf, readBatch, readClock, type ValueKind } from "./changes.js";
 import {
+  checkPlace,
   type Conflict,
   type ConflictPlace,
   decide,
@@ -190,8 +191,7 @@ export class Store {
 
   /** The conflict about a key, if there is one. Costs O(concurrent writes of the key). */
   conflict(place: ConflictPlace): Conflict | undefined {
-    const { name, kind, key } = place ?? {};
-    if (typeof name !== "string") throw new CrdtError("invalid-argument", "a conflict is about a name");
+    const { name, kind, key } = checkPlace(place);
     const written = args().text(name).number(kindNumber(kind));
     const found = this.read(Read.Conflict, key === undefined ? written.number(0) : written.number(1).value(key));
     return found.isAtEnd ? undefined : readConflict(found);

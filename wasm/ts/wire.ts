@@ -29,6 +29,11 @@ export function utf8(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
 
+/** Whether these are bytes; a proxy of an array is an instance, too, but no view. @internal */
+export function isBytes(value: unknown): value is Uint8Array {
+  return ArrayBuffer.isView(value) && value instanceof Uint8Array;
+}
+
 /** Whether it is an object of data. @internal */
 export function isPlain(value: unknown): value is object {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
@@ -194,7 +199,7 @@ export class Out {
       this.byte(0);
       return this;
     }
-    if (ArrayBuffer.isView(value) && value instanceof Uint8Array) {
+    if (isBytes(value)) {
       this.byte(5);
       return this.bytes(value);
     }

@@ -76,13 +76,15 @@ export class Sync {
 
   /** Loads what is stored and begins. It fails only for wrong options. */
   static async open(options: SyncOptions): Promise<Sync> {
-    for (const link of options.links ?? []) checkLink(link);
     const saver = options.storage === undefined ? undefined : await Saver.open(options.storage, options.storageRetry ?? 1_000);
+    let sync: Sync | undefined;
     try {
-      return new Sync(options, saver);
+      sync = new Sync(options, saver);
+      for (const link of options.links ?? []) sync.attach(link);
+      return sync;
     } catch (error) {
-      saver?.close();
-      saver?.store.free();
+      (sync ?? saver)?.close();
+      (sync ?? saver)?.store.free();
       throw error;
     }
   }
@@ -107,10 +109,9 @@ export class Sync {
     });
     this.#ends.push(this.store.onUpdate(() => this.#changed()));
     this.store.wanted = () => this.#soon();
-    for (const link of options.links ?? []) this.attach(link);
+    this.#beat = setInterval(() => this.#announce(), options.announce ?? 10_000);
     saver?.start({ saved: (version) => this.#stored(version), changed: () => this.#soon() });
     if (typeof addEventListener === "function" && typeof document === "object") this.#watchPage();
-    this.#beat = setInterval(() => this.#announce(), options.announce ?? 10_000);
   }
 
   /** The replica that is driven: for confirmations and the like. */
@@ -141,7 +142,9 @@ export class Sync {
 
   /** Adds a way to others. The returned function takes it away again. */
   attach(link: Link): Unsubscribe {
-    checkLink(link);
+    if (![link?.open, link?.send, link?.close].every((part) => typeof part === "function")) {
+      throw new CrdtError("invalid-argument", "a link has `open`, `send` and `close`");
+    }
     return this.#board.attach(link);
   }
 
@@ -323,9 +326,4 @@ export class Sync {
       else reportLater(error);
     }
   }
-}
-
-function checkLink(link: Link): void {
-  if ([link?.open, link?.send, link?.close].every((part) => typeof part === "function")) return;
-  throw new CrdtError("invalid-argument", "a link has `open`, `send` and `close`");
 }

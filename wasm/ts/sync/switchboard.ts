@@ -60,8 +60,8 @@ export class Switchboard {
         receive: (bytes) => guard(() => this.#receive(line, bytes)),
       });
     } catch (cause) {
-      line.state = "closed";
-      line.error = new CrdtError("connection", "the link cannot be opened", { cause });
+      const error = new CrdtError("connection", "the link cannot be opened", { cause });
+      guard(() => this.#lineIs(line, "closed", error));
     }
     return () => {
       if (!this.#lines.delete(line)) return;
