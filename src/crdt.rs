@@ -2,7 +2,7 @@ use alloc::vec::Vec;
 
 use uuid::Uuid;
 
-use crate::causality::{VersionVector, Writer};
+use crate::causality::{ReplicaId, VersionVector, Writer};
 use crate::codec::{DecodeError, FragmentCodec, Limits};
 use crate::kernel::{Applied, ApplyError, Causal, Delta, Fragment, RebaseError, Shared};
 
@@ -66,6 +66,9 @@ pub trait DeltaCrdt: Crdt + Default {
 
     /// The value has left up to here, a version that it has had.
     fn note_shared(&self, shared: &mut Self::Shared, upto: &VersionVector);
+
+    /// The last event of a branch that has left.
+    fn last_shared(shared: &Self::Shared, branch: &ReplicaId) -> u64;
 
     /// Gives what is not shared new names: those of `writer`. See [`Causal::rebase`].
     ///
@@ -174,6 +177,10 @@ impl<F: FragmentCodec> DeltaCrdt for Causal<F> {
 
     fn note_shared(&self, shared: &mut Shared<F>, upto: &VersionVector) {
         shared.note_upto(self, upto);
+    }
+
+    fn last_shared(shared: &Shared<F>, branch: &ReplicaId) -> u64 {
+        shared.last(branch)
     }
 
     fn rebase(&mut self, shared: &Shared<F>, writer: &mut Writer) -> Result<(), RebaseError> {

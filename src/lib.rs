@@ -39,5 +39,8 @@ pub use kernel::{
 pub use storage::{
     Fault, Journal, LoadError, Loaded, MemoryStorage, PersistError, Persistent, Step, Storage, StorageFault, Stored,
 };
+#[cfg(feature = "std")]
+pub use storage::{FileCall, FileError, FileStorage};
 pub use store::*;
 pub use types::*;
+pub use uuid::Uuid;

@@ -86,6 +86,12 @@ pub enum Mutant {
     NoRetry,
     /// Replication: what is not durable leaves.
     PublishTooEarly,
+    /// Replication: a peer's version is compared with what was issued, where it should be with what has left.
+    NoSharpCheck,
+    /// Replication: whoever has no connection does not count for confirmations.
+    ElectorateIsConnected,
+    /// Replication: equal versions at first contact are believed.
+    NoFirstAudit,
 }
 
 #[cfg(feature = "mutants")]

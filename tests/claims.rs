@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use common::random::Random;
-use dotted::replication::{Config, PeerId, Replica, Reservation, Reservations};
+use dotted::replication::{Config, PeerId, Replica, Reservation, Reservations, Role};
 use dotted::{ClaimError, Claims, Crdt, Named, Seat, Snapshot, Store, StoreKey, Value, ValueKind, Watched, Writer};
 use uuid::Uuid;
 
@@ -150,7 +150,10 @@ fn both_claimants_are_told() {
         let seed = me.uuid().as_u64_pair().0;
         let config = Config::new(me, Uuid::from_u128(9), seed);
         let mut replica = Replica::new(Seats::new(), Writer::from_seed(seed), config);
-        peers.iter().filter(|&&peer| peer != me).for_each(|&peer| replica.join(peer).expect("there is room"));
+        peers
+            .iter()
+            .filter(|&&peer| peer != me)
+            .for_each(|&peer| replica.join(peer, Role::Voter).expect("there is room"));
         replica
     });
     let mut desks = peers.map(|me| Reservations::new(me, &peers));

@@ -1,6 +1,6 @@
 //! The log of conflicts: merged like a set although it is bounded, and fed by what changed.
 
-use dotted::replication::{Config, ConflictId, ConflictLog, LogConfig, LogKeys, LogPlace, PeerId, Replica};
+use dotted::replication::{Config, ConflictId, ConflictLog, LogConfig, LogKeys, LogPlace, PeerId, Replica, Role};
 use dotted::{ConflictKind, Crdt, DeltaCrdt, Named, Origin, Store, StoreKey, ValueKind, Watched, Writer};
 
 /// Conflicts about eight prices and one record.
@@ -95,7 +95,7 @@ fn replicas_note_the_same_conflicts() {
     let mut replicas = [0, 1].map(|at| {
         let config = Config::new(peers[at], id, at as u64);
         let mut replica = Replica::new(Watched::default(), Writer::from_seed(at as u64 + 1), config);
-        replica.join(peers[1 - at]).expect("there is room");
+        replica.join(peers[1 - at], Role::Voter).expect("there is room");
         replica
     });
     let mut logs = [1, 2].map(|_| ConflictLog::default());

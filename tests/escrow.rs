@@ -130,11 +130,11 @@ fn a_new_incarnation_has_nothing_and_a_resumed_one_has_all() -> Outcome {
     let (here, _, london, _) = london_and_tokyo();
     let mut back = BoundedCounter::decode(&here.encode(), &Limits::default())?;
     assert_eq!(back.rights(&Writer::from_seed(7)), 0);
-    let mut resumed = Writer::resume(london.record());
+    let mut resumed = Writer::resume_exclusive(london.record());
     assert_eq!(back.rights(&resumed), 100);
     back.try_decrement(&mut resumed, 100)?;
     // One that keeps no counters opens new branches.
-    let mut reserved = Writer::resume(london.reserve(4));
+    let mut reserved = Writer::resume_exclusive(london.reserve(4));
     let mut back = BoundedCounter::decode(&here.encode(), &Limits::default())?;
     back.try_decrement(&mut reserved, 1).expect_err("it is another branch");
     Ok(())
@@ -155,7 +155,7 @@ fn fork() -> Fork {
     disk.transfer(&mut london, &branch(&there, &tokyo), 10).expect("there are so many");
     let record = london.record();
     let shared = Shared::of(&disk, record.uuid());
-    let [first, second] = [record.clone(), record].map(Writer::resume);
+    let [first, second] = [record.clone(), record].map(Writer::resume_exclusive);
     Fork { one: disk.clone(), first, two: disk, second, shared, tokyo }
 }
 

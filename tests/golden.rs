@@ -335,7 +335,7 @@ fn storage() {
     replica.update(|set, writer| set.insert(writer, "tea".into()));
     let disk = replica.into_storage();
     check("stored.log", &disk.stored().log);
-    let resumed = |record: Option<WriterRecord>| Writer::resume(record.expect("it was saved"));
+    let resumed = |record: Option<WriterRecord>| Writer::resume_exclusive(record.expect("it was saved"));
     let mut replica = Persistent::<OrSet<String>, _>::open(disk, Limits::default(), resumed).expect("golden bytes");
     assert!(replica.value().is_empty() && replica.value().removals() == 1);
     replica = replica.with_log_bytes(0);

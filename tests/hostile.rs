@@ -215,7 +215,7 @@ fn mutated_storage_is_refused_or_sound() {
             log = mutate(&log, &mut random);
         }
         let disk = MemoryStorage::holding(Stored { snapshot, log });
-        let resume = |record: Option<WriterRecord>| record.map_or_else(Writer::new, Writer::resume);
+        let resume = |record: Option<WriterRecord>| record.map_or_else(Writer::new, Writer::resume_exclusive);
         let Ok(mut replica) = Persistent::<Value, _>::open(disk, Limits::default(), resume) else { continue };
         accepted += 1;
         replica.update(|value, writer| {
@@ -232,7 +232,7 @@ fn mutated_storage_is_refused_or_sound() {
         let Ok(record) = WriterRecord::decode(&bytes, &Limits::default()) else { continue };
         records += 1;
         assert_eq!(record.encode(), bytes);
-        let mut writer = Writer::resume(record);
+        let mut writer = Writer::resume_exclusive(record);
         OrSet::new().insert(&mut writer, 1);
     }
     assert!(accepted > 100 && records > 100, "{accepted} accepted, {records} records");

@@ -102,12 +102,12 @@ mod as_if_the_new_writer_had_written_it {
             let (record, shared) = (first.record(), Shared::of(&disk, first.uuid()));
             let mut peer = other.clone();
             let mut copy = disk.clone();
-            let mut forked = Writer::resume_with_clock(record.clone(), clock(20_001));
+            let mut forked = Writer::resume_exclusive_with_clock(record.clone(), clock(20_001));
             (0..random.below(4)).for_each(|_| write(&mut copy, &mut forked, &mut random));
             peer.merge(&copy);
 
             let new = ReplicaId::from_seed([3, 9][random.below(2)]).uuid();
-            let mut old = Writer::resume_with_clock(record, clock(1_000));
+            let mut old = Writer::resume_exclusive_with_clock(record, clock(1_000));
             let mut renamed = play(disk.clone(), &mut old, &others, seed);
             renamed.rebase(&peer, &shared, &mut Writer::with_clock(new, clock(0))).expect("it fits");
             let mut written = play(disk, &mut Writer::with_clock(new, clock(1_000)), &others, seed);

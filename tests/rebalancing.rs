@@ -7,7 +7,7 @@ mod random;
 use std::collections::{BTreeMap, BTreeSet};
 
 use dotted::replication::{
-    Config, Escrows, PeerId, Rebalancer, Rebalancing, Replica, ReplicaError, SpendError, Transmit,
+    Config, Escrows, PeerId, Rebalancer, Rebalancing, Replica, ReplicaError, Role, SpendError, Transmit,
 };
 use dotted::{BoundedCounter, DecodeError, EscrowError, ReplicaId, Store, Writer};
 use random::Random;
@@ -43,7 +43,9 @@ impl<C: Escrows> Net<C> {
         let node = |at: usize| {
             let (writer, config) = (Writer::from_seed(at as u64 + 1), Config::new(peer(at), STORE, seed + at as u64));
             let mut replica = Replica::new(C::default(), writer, config);
-            (0..count).filter(|&other| other != at).for_each(|other| replica.join(peer(other)).expect("it may join"));
+            (0..count)
+                .filter(|&other| other != at)
+                .for_each(|other| replica.join(peer(other), Role::Voter).expect("it may join"));
             (replica, Rebalancer::new(seed + at as u64, Rebalancing::default()))
         };
         Self {
@@ -147,8 +149,8 @@ impl<C: Escrows> Net<C> {
         let (replica, _) = &self.nodes[at];
         let (value, record) = (replica.value().encode(), replica.writer().record());
         let value = C::decode(&value, &Default::default()).expect("it was encoded");
-        let mut again = Replica::new(value, Writer::resume(record), replica.config().clone());
-        replica.members().iter().for_each(|&member| again.join(member).expect("it may join"));
+        let mut again = Replica::new(value, Writer::resume_exclusive(record), replica.config().clone());
+        replica.members().iter().for_each(|&member| again.join(member, Role::Voter).expect("it may join"));
         again.tick(self.now);
         self.nodes[at] = (again, Rebalancer::new(seed ^ self.now, Rebalancing::default()));
     }

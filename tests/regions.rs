@@ -15,6 +15,8 @@ mod trace;
 #[path = "../examples/regions/value.rs"]
 mod value;
 
+#[path = "common/example.rs"]
+mod example;
 #[path = "regions/outcome.rs"]
 mod outcome;
 #[path = "regions/program.rs"]

@@ -1,6 +1,6 @@
 //! What an adversarial review found: each of these failed once.
 
-use dotted::replication::{Config, PeerId, Replica, Timing};
+use dotted::replication::{Config, PeerId, Replica, Role, Timing};
 use dotted::{Crdt, DeltaCrdt, OrSet, Store, ValueKind, VersionVector, Watched, Writer};
 use uuid::Uuid;
 
@@ -37,8 +37,8 @@ fn run<C: DeltaCrdt>(a: &mut Replica<C>, b: &mut Replica<C>, start: u64, end: u6
 #[test]
 fn a_delta_of_a_state_that_was_rolled_back_does_not_block_its_peer() {
     let (mut a, mut b) = (replica(1, Set::new(), 1), replica(2, Set::new(), 2));
-    a.join(peer(2)).unwrap();
-    b.join(peer(1)).unwrap();
+    a.join(peer(2), Role::Voter).unwrap();
+    b.join(peer(1), Role::Voter).unwrap();
     run(&mut a, &mut b, 0, 1_000);
     let before = a.value().clone();
     a.update(|set, writer| set.insert(writer, 1)).unwrap();
@@ -78,8 +78,8 @@ fn two_replicas_with_many_writers_start_to_talk() {
         value.insert(&mut Writer::from_seed(1_000 + at), at);
     }
     let (mut a, mut b) = (replica(1, value.clone(), 1), replica(2, value, 2));
-    a.join(peer(2)).unwrap();
-    b.join(peer(1)).unwrap();
+    a.join(peer(2), Role::Voter).unwrap();
+    b.join(peer(1), Role::Voter).unwrap();
     a.update(|set, writer| set.insert(writer, 9_999)).unwrap();
     run(&mut a, &mut b, 0, 60_000);
     assert!(b.value().contains(&9_999));
@@ -90,7 +90,7 @@ fn a_heartbeat_that_is_never_does_not_overflow() {
     let timing = Timing { heartbeat: u64::MAX, ..Timing::default() };
     let config = Config::new(peer(1), STORE, 1).with_timing(timing);
     let mut a: Replica<Set> = Replica::new(Set::new(), Writer::from_seed(1), config);
-    a.join(peer(2)).unwrap();
+    a.join(peer(2), Role::Voter).unwrap();
     for now in 0..100 {
         a.tick(now);
     }

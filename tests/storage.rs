@@ -17,7 +17,7 @@ fn the_schema_of_the_application_is_stored() {
     let open = |disk: MemoryStorage, schema: u32| {
         let limits = Limits::default().with_schema(schema);
         Persistent::<OrSet<u8>, _>::open(disk, limits, |record| {
-            record.map_or_else(|| Writer::from_seed(1), Writer::resume)
+            record.map_or_else(|| Writer::from_seed(1), Writer::resume_exclusive)
         })
     };
     let mut set = open(MemoryStorage::new(), 7).unwrap();

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use dotted::replication::{Config, PeerId, Replica, Timing, Topology};
+use dotted::replication::{Config, PeerId, Replica, Role, Timing, Topology};
 use dotted::{Store, VersionVector, Writer};
 use uuid::Uuid;
 
@@ -107,7 +107,7 @@ impl Group {
             let config = config.with_topology(shape.topology(members)).with_timing(timing.clone());
             let mut replica = Replica::new(store.clone(), writer, config);
             for other in (0..members).filter(|other| *other != place) {
-                replica.join(peer(other)).expect("there is room for all");
+                replica.join(peer(other), Role::Voter).expect("there is room for all");
             }
             replica
         });
@@ -171,21 +171,24 @@ impl Group {
         self.now = end;
     }
 
-    /// Everyone regards everyone as away: what is written stays where it is.
+    /// Nobody has a connection to anybody: what is written stays where it is.
     pub fn part(&mut self) {
         for at in 0..self.replicas.len() {
             for other in self.replicas[at].members().to_vec() {
-                self.replicas[at].leave(other);
+                self.replicas[at].disconnected(other);
             }
         }
     }
 
-    /// A replica asks the next one what it has.
-    pub fn greet(&mut self, at: usize) {
-        let next = peer((at + 1) % self.replicas.len());
-        self.replicas[at].leave(next);
-        self.replicas[at].join(next).expect("it was there");
-        self.touched(at);
+    /// The first two get a connection, and so many of them speak at once.
+    pub fn greet(&mut self, speaking: usize) {
+        for at in 0..2 {
+            self.replicas[at].connected(peer(1 - at));
+        }
+        for at in speaking..2 {
+            while self.replicas[at].poll_transmit().is_some() {}
+        }
+        (0..2).for_each(|at| self.touched(at));
     }
 
     fn next(&self) -> Option<u64> {

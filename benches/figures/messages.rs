@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use dotted::replication::{Config, PeerId, Replica, Timing, Transmit};
+use dotted::replication::{Config, PeerId, Replica, Role, Timing, Transmit};
 use dotted::{Store, Value, Writer};
 use uuid::Uuid;
 
@@ -41,7 +41,7 @@ impl Two {
         let replica = |me, other, writer| {
             let config = Config::new(peer(me), Uuid::from_u128(3), me).with_timing(timing.clone());
             let mut replica = Replica::new(store.clone(), writer, config);
-            replica.join(peer(other)).expect("there is room");
+            replica.join(peer(other), Role::Voter).expect("there is room");
             replica
         };
         let mut two = Self { here: replica(1, 2, writer), there: replica(2, 1, Writer::from_seed(u64::MAX)), now: 0 };

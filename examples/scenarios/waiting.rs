@@ -1,6 +1,6 @@
 //! Waiting on purpose, as a synchronous multi-master does.
 
-use dotted::replication::{Config, Event, Level, PeerId, Replica};
+use dotted::replication::{Config, Event, Level, PeerId, Replica, Role};
 use dotted::{OrSet, Writer};
 use uuid::Uuid;
 
@@ -23,7 +23,7 @@ impl Group {
             let config = Config::new(peers[at], Uuid::from_u128(1), at as u64);
             let mut replica = Orders::new(OrSet::new(), Writer::from_seed(at as u64), config);
             for peer in peers.into_iter().filter(|&peer| peer != peers[at]) {
-                replica.join(peer).expect("there is room for two");
+                replica.join(peer, Role::Voter).expect("there is room for two");
             }
             replica
         });

@@ -59,6 +59,9 @@ impl WriterRecord {
     /// As long as this does not hold of what is durable, nothing that `writer` has written may leave.
     #[must_use]
     pub fn covers(&self, writer: &Writer) -> bool {
+        if writer.is_unwritten() {
+            return true;
+        }
         self.uuid == writer.uuid()
             && self.branches() as usize >= writer.branches()
             && (self.closed..self.branches()).zip(&self.last).all(|(branch, &last)| last >= writer.last(branch))

@@ -19,14 +19,20 @@ use crate::mutants::{self, Mutant};
 /// seen; then these others never learn of the new events, with equal version vectors, for ever.
 ///
 /// # Resuming
-/// [`Writer::resume`] is right only where all of this holds:
+/// A program that keeps a [`WriterRecord`] beside its values resumes with [`Writer::resume`]: the writer takes a new
+/// incarnation, a random id, at its first write. Until then its record is the one that was loaded, so a start
+/// that writes nothing leaves nothing behind. This is right whatever happened to the storage: a restored backup, a
+/// copied disk, a second process.
+///
+/// [`Writer::resume_exclusive`] goes on under the old id. That saves an entry in every version vector per
+/// start, and a `BoundedCounter` keeps its rights. It is right only where all of this holds:
 /// * the [`WriterRecord`] is saved **atomically with the values**, in durable storage;
 /// * **nothing leaves before it is saved**: no delta, no operation, no state, no acknowledgement;
-/// * **one process at a time** uses the storage: an exclusive lock, and no copies of it. A restored
-///   backup, a cloned disk or a second browser tab is a second writer with the same id.
+/// * **one process at a time** uses the storage: an exclusive lock;
+/// * the storage is **never rolled back or copied**: no backup is ever restored, no disk cloned, no machine
+///   set back to a snapshot. Otherwise there is a second writer with the same id, and events are lost.
 ///
-/// It saves an entry in every version vector per restart, and a `BoundedCounter` keeps its rights. The
-/// check against the third mistake is [`Writer::forked_by`], on every version vector of a peer.
+/// The check against the last mistake is [`Writer::forked_by`], on every version vector of a peer.
 pub struct Writer {
     uuid: Uuid,
     name: Option<Box<str>>,
@@ -36,6 +42,10 @@ pub struct Writer {
     last: Vec<u64>,
     /// The branch written last: the one that most likely continues a value that is not cached.
     recent: u32,
+    /// The record that was resumed from, until something is written.
+    before: Option<Box<WriterRecord>>,
+    /// Whose incarnation this is: the id of that record.
+    follows: Option<Uuid>,
     clock: Box<dyn FnMut() -> Timestamp + Send + Sync>,
 }
 
@@ -50,13 +60,25 @@ impl Writer {
     /// A writer with this UUID, which must be random and never used before, and this wall clock.
     #[must_use]
     pub fn with_clock(uuid: Uuid, clock: impl FnMut() -> Timestamp + Send + Sync + 'static) -> Self {
-        Self { uuid, name: None, closed: 0, last: Vec::new(), recent: 0, clock: Box::new(clock) }
+        Self {
+            uuid,
+            name: None,
+            closed: 0,
+            last: Vec::new(),
+            recent: 0,
+            before: None,
+            follows: None,
+            clock: Box::new(clock),
+        }
     }
 
-    /// The writer of this record, with the system's clock. Read [Resuming](Writer#resuming) first.
+    /// The writer of this record in a new incarnation, with the system's clock. `incarnation` must be
+    /// random; see [Resuming](Writer#resuming).
+    ///
+    /// Nothing is taken before the first write: until then [`record`](Writer::record) is what it was.
     ///
     /// ```
-    /// use dotted::{OrSet, Writer, WriterRecord};
+    /// use dotted::{OrSet, Uuid, Writer, WriterRecord};
     ///
     /// let mut tokyo = Writer::new();
     /// let mut cart = OrSet::new();
@@ -64,32 +86,84 @@ impl Writer {
     /// let (saved, record) = (cart.encode(), tokyo.record().encode()); // atomically, and durably
     ///
     /// // After a restart:
-    /// let mut cart = OrSet::decode(&saved, &Default::default())?;
-    /// let mut tokyo = Writer::resume(WriterRecord::decode(&record, &Default::default())?);
+    /// let mut cart = OrSet::<String>::decode(&saved, &Default::default())?;
+    /// let record = WriterRecord::decode(&record, &Default::default())?;
+    /// let mut tokyo = Writer::resume(record.clone(), Uuid::new_v4());
+    /// assert_eq!(tokyo.record(), record);
     /// cart.insert(&mut tokyo, "tea".to_string());
-    /// assert_eq!(cart.version().len(), 1);
+    /// assert_eq!(cart.version().len(), 2);
     /// # Ok::<(), dotted::DecodeError>(())
     /// ```
     #[cfg(feature = "std")]
     #[must_use]
-    pub fn resume(record: WriterRecord) -> Self {
-        Self::resume_with_clock(record, system_clock)
+    pub fn resume(record: WriterRecord, incarnation: Uuid) -> Self {
+        Self::with_clock(incarnation, system_clock).after(record)
     }
 
-    /// The writer of this record, with this wall clock. Read [Resuming](Writer#resuming) first.
+    /// This writer, which has written nothing yet, as the next incarnation of the writer of a record: that
+    /// stays the [`record`](Writer::record) until something is written. [`Writer::resume`] with a clock of one's own.
+    #[must_use]
+    pub fn after(mut self, record: WriterRecord) -> Self {
+        debug_assert!(self.last.is_empty(), "a writer that has written has a record of its own");
+        if record.uuid == self.uuid {
+            // The random number came out the same, and another one is as good.
+            self.uuid = Uuid::from_u128(self.uuid.as_u128().wrapping_add(1));
+        }
+        self.follows = Some(record.uuid);
+        self.before = Some(Box::new(record));
+        self
+    }
+
+    /// The writer of this record under the same id, with the system's clock. Read [Resuming](Writer#resuming)
+    /// first: this loses events where the storage was ever rolled back or copied.
+    #[cfg(feature = "std")]
+    #[must_use]
+    pub fn resume_exclusive(record: WriterRecord) -> Self {
+        Self::resume_exclusive_with_clock(record, system_clock)
+    }
+
+    /// The writer of this record under the same id, with this wall clock. Read [Resuming](Writer#resuming) first.
     ///
     /// A branch that a value knows and the record does not is never opened, so a record that is older
     /// than its values does no harm to them; but to others it does.
     #[must_use]
-    pub fn resume_with_clock(record: WriterRecord, clock: impl FnMut() -> Timestamp + Send + Sync + 'static) -> Self {
+    pub fn resume_exclusive_with_clock(
+        record: WriterRecord,
+        clock: impl FnMut() -> Timestamp + Send + Sync + 'static,
+    ) -> Self {
+        Self::with_clock(record.uuid, clock).again(record)
+    }
+
+    /// The writer of this record under the same id, with the clock and the label of this one.
+    pub(crate) fn again(self, record: WriterRecord) -> Self {
         let WriterRecord { uuid, closed, last } = record;
-        Self { uuid, name: None, closed, recent: closed, last, clock: Box::new(clock) }
+        Self { uuid, closed, recent: closed, last, before: None, follows: None, ..self }
+    }
+
+    /// Whether what it writes comes after all that the writer of this id wrote: it is that writer, or its next
+    /// incarnation.
+    pub(crate) fn follows(&self, uuid: Uuid) -> bool {
+        self.uuid == uuid || self.follows == Some(uuid)
+    }
+
+    /// It takes over events under new names: it does not just go on.
+    pub(crate) fn renames(&mut self) {
+        self.follows = None;
+        self.before = None;
+    }
+
+    /// Whether it has issued nothing yet: whatever is durable covers it.
+    pub(crate) const fn is_unwritten(&self) -> bool {
+        self.last.is_empty()
     }
 
     /// What must be durable before anything that was written so far may leave the process: the last
     /// counter of every branch. After every write it is another one.
     #[must_use]
     pub fn record(&self) -> WriterRecord {
+        if let Some(before) = &self.before {
+            return WriterRecord::clone(before);
+        }
         WriterRecord { uuid: self.uuid, closed: self.closed, last: self.last.clone() }
     }
 
@@ -116,8 +190,12 @@ impl Writer {
     /// [`Shared::forked_by`](crate::Shared::forked_by) can, where it is known what has left.
     #[must_use]
     pub fn forked_by(&self, theirs: &VersionVector) -> Option<Forked> {
-        let is_known = |replica: &ReplicaId| replica.branch() >= self.closed;
-        Forked::first(theirs, self.uuid, |replica| is_known(replica).then(|| self.last(replica.branch())))
+        Forked::first(theirs, self.uuid, |replica| self.issued(replica.branch()))
+    }
+
+    /// The last counter that was issued on a branch; `None` for branches that were closed by a restart.
+    pub(crate) fn issued(&self, branch: u32) -> Option<u64> {
+        (branch >= self.closed).then(|| self.last(branch))
     }
 
     /// A writer for tests and simulations **only**: its id is [`ReplicaId::from_seed`], and its clock
@@ -179,9 +257,10 @@ impl Writer {
     /// world of its own.
     #[cfg(feature = "mutants")]
     pub(crate) fn duplicate(&self) -> Self {
-        let Self { uuid, name, closed, last, recent, clock: _ } = self;
+        let Self { uuid, name, closed, last, recent, before, follows, clock: _ } = self;
+        let (name, last, before) = (name.clone(), last.clone(), before.clone());
         let clock = Box::new(|| Timestamp::from_millis(0));
-        Self { uuid: *uuid, name: name.clone(), closed: *closed, last: last.clone(), recent: *recent, clock }
+        Self { uuid: *uuid, name, closed: *closed, last, recent: *recent, before, follows: *follows, clock }
     }
 
     /// Reads the clock.
@@ -220,6 +299,7 @@ impl Writer {
         loop {
             let branch = u32::try_from(self.branches()).ok().filter(|&branch| branch < u32::MAX)?;
             self.last.push(0);
+            self.before = None;
             let id = ReplicaId::new(self.uuid, branch);
             // A branch that a value already knows is never opened.
             if known.iter().all(|version| version.get(&id) == 0) || mutants::on(Mutant::OpenKnownBranch) {
@@ -257,11 +337,22 @@ impl Writer {
         *last
     }
 
-    /// Takes back the last `count` counters of a branch. Nobody may have seen them.
-    pub(crate) fn retract(&mut self, branch: u32, count: u64) {
-        let at = self.at(branch);
-        self.last[at] -= count;
+    /// Where it is, to come back to.
+    pub(crate) fn checkpoint(&self) -> Checkpoint {
+        Checkpoint { last: self.last.clone(), recent: self.recent, before: self.before.clone() }
     }
+
+    /// Takes back all that was issued and opened since. Nobody may have seen it.
+    pub(crate) fn restore(&mut self, Checkpoint { last, recent, before }: Checkpoint) {
+        (self.last, self.recent, self.before) = (last, recent, before);
+    }
+}
+
+/// What an edit that fails gives back.
+pub(crate) struct Checkpoint {
+    last: Vec<u64>,
+    recent: u32,
+    before: Option<Box<WriterRecord>>,
 }
 
 #[cfg(feature = "std")]

@@ -119,14 +119,15 @@ impl<F: Fragment> Causal<F> {
     ) -> Result<R, E> {
         self.collect_if_due();
         let mut copy = self.clone();
+        let before = writer.checkpoint();
         let Self { context, body } = &mut copy;
         let mut group = Edit::new(context, writer, None);
         let result = edit(body.edit(), &mut group);
         if result.is_ok() {
             group.close();
             *self = copy;
-        } else if let Some(written) = group.finish() {
-            writer.retract(written.branch, written.count);
+        } else {
+            writer.restore(before);
         }
         result
     }

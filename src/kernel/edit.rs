@@ -29,7 +29,6 @@ pub(crate) struct Record {
 /// What a finished edit wrote.
 pub(crate) struct Written {
     pub(crate) slot: u32,
-    pub(crate) branch: u32,
     pub(crate) first: u64,
     pub(crate) count: u64,
 }
@@ -151,11 +150,6 @@ impl<'a> Edit<'a> {
     /// What was written, if anything.
     pub(crate) fn finish(self) -> Option<Written> {
         let own = self.own.filter(|_| self.count > 0)?;
-        Some(Written {
-            slot: own.slot,
-            branch: own.id.branch(),
-            first: self.context.version.at(own.slot) - self.count + 1,
-            count: self.count,
-        })
+        Some(Written { slot: own.slot, first: self.context.version.at(own.slot) - self.count + 1, count: self.count })
     }
 }

@@ -375,7 +375,7 @@ impl<F: Fragment> Causal<F> {
     /// // The disk is copied, and both copies go on.
     /// let (mut one, mut two) = (disk.clone(), disk);
     /// let shared = Shared::of(&two, record.uuid());
-    /// let (mut first, mut second) = (Writer::resume(record.clone()), Writer::resume(record));
+    /// let (mut first, mut second) = (Writer::resume_exclusive(record.clone()), Writer::resume_exclusive(record));
     /// one.insert(&mut first, "tea".to_string());
     /// two.remove(&mut second, "milk");
     ///
@@ -397,6 +397,7 @@ impl<F: Fragment> Causal<F> {
         if writer.uuid() == shared.uuid {
             return Err(RebaseError::SameWriter);
         }
+        writer.renames();
         let mut renamed = self.renamed(shared, writer).map_err(RebaseError::Apply)?;
         let applied = renamed.try_merge(peer).map_err(RebaseError::Apply)?;
         *self = renamed;

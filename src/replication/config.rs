@@ -1,7 +1,7 @@
 use uuid::Uuid;
 
 use super::message::MIN_MESSAGE_BYTES;
-use super::{PeerId, Topology};
+use super::{PeerId, Role, Topology};
 use crate::codec::Limits;
 
 /// What a replica is told when it is made.
@@ -19,6 +19,10 @@ pub struct Config {
     ///
     /// Without durable storage (`false`) the writer must be a new one at each start.
     pub durable: bool,
+    /// How another writer under the same id is noticed.
+    pub forks: ForkCheck,
+    /// What this replica counts for where it waits for confirmations itself.
+    pub role: Role,
     /// To whom to push, and with whom to gossip.
     pub topology: Topology,
     /// When things happen.
@@ -28,7 +32,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// The replica `me` of `store`: not durable, a full mesh, default timing and bounds.
+    /// The replica `me` of `store`: a voter, not durable, in a full mesh, with default timing and bounds.
     #[must_use]
     pub fn new(me: PeerId, store: Uuid, seed: u64) -> Self {
         Self {
@@ -36,6 +40,8 @@ impl Config {
             store,
             seed,
             durable: false,
+            forks: ForkCheck::Issued,
+            role: Role::Voter,
             topology: Topology::FullMesh,
             timing: Timing::default(),
             bounds: Bounds::default(),
@@ -46,6 +52,13 @@ impl Config {
     #[must_use]
     pub fn durable(mut self) -> Self {
         self.durable = true;
+        self
+    }
+
+    /// The same as an observer.
+    #[must_use]
+    pub fn observer(mut self) -> Self {
+        self.role = Role::Observer;
         self
     }
 
@@ -72,6 +85,21 @@ impl Config {
     }
 }
 
+/// How it is noticed that another one writes under this writer's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum ForkCheck {
+    /// A peer has seen more than was ever issued. Right wherever the writer is of a new incarnation: nobody else ever
+    /// writes under its id, and copies of what it has stored may be anywhere.
+    #[default]
+    Issued,
+    /// A peer has seen more than has ever left this replica. This notices a fork in which the other side has written as
+    /// much or less, too, and is for writers that go on under an old id. It takes for granted that the value leaves by
+    /// messages and by [`export`](super::Replica::export) only: what a copy of the storage gave away before this
+    /// replica did is taken for another one's, gets new names, and is there twice.
+    Left,
+}
+
 /// When things happen, in milliseconds. Periods vary by a quarter up and down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timing {
@@ -94,11 +122,14 @@ pub struct Timing {
     pub staging: u64,
     /// How long others' interest in confirmations is kept without being renewed.
     pub watch: u64,
+    /// How long something may wait for the storage before a [`Member`](super::Member) says so; it says so again after
+    /// twice as long each time.
+    pub store: u64,
 }
 
 impl Default for Timing {
     /// 20 ms debounce, 1 s gossip, retries from 500 ms to 30 s, a heartbeat in 30 s, every tenth an
-    /// audit, back-off from 5 s, staging for 2 min, watches for 30 s.
+    /// audit, back-off from 5 s, staging for 2 min, watches for 30 s, storage behind after 10 s.
     fn default() -> Self {
         Self {
             debounce: 20,
@@ -110,6 +141,7 @@ impl Default for Timing {
             back_off: 5_000,
             staging: 120_000,
             watch: 30_000,
+            store: 10_000,
         }
     }
 }
@@ -123,7 +155,7 @@ pub struct Bounds {
     /// What a delta may be. Its bytes also bound what is staged of each peer, so that a delta as
     /// large as a state can be received.
     pub decode: Limits,
-    /// How many members there may be, away ones included; and how many retired ones are remembered.
+    /// How many members there may be, connected or not; and how many retired ones are remembered.
     pub members: usize,
     /// How many events wait to be polled.
     pub events: usize,

@@ -10,11 +10,11 @@ use crate::sorted::SortedSet;
 pub enum Level {
     /// This replica: at once, or as soon as it is durable.
     Local,
-    /// So many replicas, this one included.
+    /// So many voters, this replica included if it is one.
     Count(usize),
-    /// More than half of the members, this replica included.
+    /// More than half of the voters, connected or not, this replica included if it is one.
     Majority,
-    /// All members.
+    /// All voters, connected or not.
     All,
 }
 
@@ -46,7 +46,9 @@ pub(super) struct Confirmations {
 /// Whom a confirmation is measured against.
 pub(super) struct Group<'a> {
     pub(super) me: PeerId,
-    /// Members that are not away, without this replica.
+    /// Whether this replica is a voter.
+    pub(super) counts: bool,
+    /// The voters without this replica, connected or not.
     pub(super) others: &'a [PeerId],
     /// What this replica has, and may say that it has.
     pub(super) version: &'a VersionVector,
@@ -56,11 +58,12 @@ impl Pending {
     fn is_confirmed(&self, group: &Group<'_>) -> bool {
         let here = group.version.contains(&self.dot);
         let there = group.others.iter().filter(|peer| self.by.contains(peer)).count();
+        let own = usize::from(here && group.counts);
         match self.level {
             Level::Local => here,
-            // Somebody who has left meanwhile still has it.
-            Level::Count(count) => self.by.len() + usize::from(here) >= count,
-            Level::Majority => there + usize::from(here) > group.others.len().div_ceil(2),
+            // Somebody who was retired meanwhile still has it.
+            Level::Count(count) => self.by.len() + own >= count,
+            Level::Majority => there + own > (group.others.len() + usize::from(group.counts)) / 2,
             Level::All => here && there == group.others.len(),
         }
     }

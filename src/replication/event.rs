@@ -1,6 +1,8 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use uuid::Uuid;
+
 use super::{PeerId, Ticket};
 use crate::causality::{Forked, VersionVector};
 use crate::kernel::Applied;
@@ -68,6 +70,21 @@ pub enum Event {
         peer: PeerId,
         /// The length of the message.
         bytes: usize,
+    },
+    /// Loud: something has waited for the storage since then, and nothing of it leaves before it is stored. Either steps
+    /// are not fetched ([`Member::poll_persist`](super::Member::poll_persist)), or not answered, or they fail. Raised
+    /// again after twice as long each time.
+    NotStored {
+        /// The time at which it began to wait.
+        since: u64,
+    },
+    /// Another one writes under the id of this member, which goes on under a new one. What had not left has new names;
+    /// nothing that either wrote is lost. Dots that were returned before and have not left name nothing any more.
+    Renamed {
+        /// The old id.
+        from: Uuid,
+        /// The new one.
+        to: Uuid,
     },
     /// So many events were not polled in time and are lost. Confirmations are never among them.
     EventsLost(u64),

@@ -6,6 +6,17 @@ use super::random::Random;
 use super::{Bounds, JoinError, PeerId, Topology};
 use crate::sorted::SortedMap;
 
+/// What a member counts for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Role {
+    /// It counts for confirmations, connected or not, until it is retired.
+    #[default]
+    Voter,
+    /// It reads and writes like all others and counts for nothing: browsers, tools, whoever comes and goes. Where
+    /// members are [as many as may be](super::Bounds::members), one without a connection makes room for the next.
+    Observer,
+}
+
 /// Who belongs to the group, as this replica was told.
 #[derive(Debug, Clone)]
 pub(super) struct Membership {
@@ -13,7 +24,11 @@ pub(super) struct Membership {
     pub(super) topology: Topology,
     peers: SortedMap<PeerId, Peer>,
     retired: VecDeque<PeerId>,
-    /// Sorted; without this replica and those that are away.
+    /// Sorted; all but this replica.
+    members: Vec<PeerId>,
+    /// Sorted; the voters, without this replica.
+    voters: Vec<PeerId>,
+    /// Sorted; those that can be reached.
     active: Vec<PeerId>,
     /// Sorted; a part of the active ones.
     targets: Vec<PeerId>,
@@ -22,7 +37,8 @@ pub(super) struct Membership {
 impl Membership {
     pub(super) fn new(me: PeerId, topology: Topology) -> Self {
         let (peers, retired) = (SortedMap::default(), VecDeque::new());
-        Self { me, topology, peers, retired, active: Vec::new(), targets: Vec::new() }
+        let [members, voters, active, targets] = Default::default();
+        Self { me, topology, peers, retired, members, voters, active, targets }
     }
 
     pub(super) fn get(&self, peer: PeerId) -> Option<&Peer> {
@@ -47,6 +63,18 @@ impl Membership {
 
     pub(super) fn ids(&self) -> Vec<PeerId> {
         self.peers.keys().copied().collect()
+    }
+
+    pub(super) fn members(&self) -> &[PeerId] {
+        &self.members
+    }
+
+    pub(super) fn voters(&self) -> &[PeerId] {
+        &self.voters
+    }
+
+    pub(super) fn is_voter(&self, peer: PeerId) -> bool {
+        self.voters.binary_search(&peer).is_ok()
     }
 
     pub(super) fn active(&self) -> &[PeerId] {
@@ -76,28 +104,50 @@ impl Membership {
         ids
     }
 
-    /// Adds a member, or brings back one that was away. Says whether that is new.
-    pub(super) fn join(&mut self, peer: PeerId, bounds: &Bounds, random: &mut Random) -> Result<bool, JoinError> {
+    /// Adds a member, or gives one another role. Says whether it is new.
+    pub(super) fn join(
+        &mut self,
+        peer: PeerId,
+        role: Role,
+        bounds: &Bounds,
+        random: &mut Random,
+    ) -> Result<bool, JoinError> {
         if peer == self.me {
             return Err(JoinError::Myself);
         }
         if self.is_retired(peer) {
             return Err(JoinError::Retired);
         }
-        let full = self.peers.len() >= bounds.members;
-        match self.peers.get_mut(&peer) {
-            Some(known) if !known.away => return Ok(false),
-            Some(known) => known.away = false,
-            None if full => return Err(JoinError::Full),
-            None => _ = self.peers.entry(peer, || Peer::new(bounds)),
+        let is_new = self.peers.get(&peer).is_none();
+        if is_new && self.peers.len() >= bounds.members && !self.evict_observer() {
+            return Err(JoinError::Full);
         }
+        self.peers.entry(peer, || Peer::new(bounds)).role = role;
         self.redraw(random);
-        Ok(true)
+        Ok(is_new)
     }
 
-    pub(super) fn leave(&mut self, peer: PeerId, random: &mut Random) -> bool {
-        let Some(known) = self.peers.get_mut(&peer).filter(|known| !known.away) else { return false };
-        known.away = true;
+    /// Makes room: of the observers without a connection, the first by id goes.
+    fn evict_observer(&mut self) -> bool {
+        let evicted = self.all().find(|(_, peer)| !peer.is_connected && peer.role == Role::Observer);
+        let evicted = evicted.map(|(id, _)| id);
+        evicted.is_some_and(|id| self.peers.remove(&id).is_some())
+    }
+
+    /// There is a connection to a member, or a new one. Whatever was under way on the old one is not waited for, and what
+    /// the member has is heard anew.
+    pub(super) fn connect(&mut self, peer: PeerId, random: &mut Random) -> bool {
+        let Some(known) = self.peers.get_mut(&peer) else { return false };
+        known.is_connected = true;
+        known.forget_exchange();
+        known.known = None;
+        self.redraw(random);
+        true
+    }
+
+    pub(super) fn disconnect(&mut self, peer: PeerId, random: &mut Random) -> bool {
+        let Some(known) = self.peers.get_mut(&peer).filter(|known| known.is_connected) else { return false };
+        known.is_connected = false;
         known.forget_exchange();
         self.redraw(random);
         true
@@ -118,7 +168,9 @@ impl Membership {
 
     /// Chooses the targets again.
     pub(super) fn redraw(&mut self, random: &mut Random) {
-        self.active = self.peers.iter().filter(|(_, peer)| !peer.away).map(|(&id, _)| id).collect();
+        let those = |of: fn(&Peer) -> bool| self.all().filter(|(_, peer)| of(peer)).map(|(id, _)| id).collect();
+        let (voters, active) = (those(|peer| peer.role == Role::Voter), those(|peer| peer.is_connected));
+        (self.members, self.voters, self.active) = (self.ids(), voters, active);
         self.targets = self.topology.targets(self.me, &self.active, random);
     }
 }

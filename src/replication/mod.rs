@@ -11,15 +11,15 @@
 //! | `Audit` | the hash of my state | none, or the other hash: then both know that they diverged |
 //!
 //! ```
-//! use dotted::replication::{Config, PeerId, Replica};
+//! use dotted::replication::{Config, PeerId, Replica, Role};
 //! use dotted::{OrSet, Writer};
 //!
 //! let (a, b) = (PeerId::from_seed(1), PeerId::from_seed(2)); // as the transport knows them
 //! let store = "6f1c1f7a-5b0c-4c60-9b0e-2b8f4a3f9d11".parse()?;
 //! let mut here: Replica<OrSet<String>> = Replica::new(OrSet::new(), Writer::new(), Config::new(a, store, 7));
 //! let mut there: Replica<OrSet<String>> = Replica::new(OrSet::new(), Writer::new(), Config::new(b, store, 8));
-//! here.join(b)?;
-//! there.join(a)?;
+//! here.join(b, Role::Voter)?;
+//! there.join(a, Role::Voter)?;
 //! here.update(|set, writer| set.insert(writer, "milk".to_string()))?;
 //!
 //! // A network that loses nothing, and a clock that advances by ten milliseconds.
@@ -59,6 +59,7 @@ mod confirmations;
 mod conflict_log;
 mod error;
 mod event;
+mod member;
 mod membership;
 mod message;
 mod parts;
@@ -76,11 +77,13 @@ mod topology;
 mod transmit;
 mod watches;
 
-pub use config::{Bounds, Config, Timing};
+pub use config::{Bounds, Config, ForkCheck, Timing};
 pub use confirmations::{Level, Ticket};
 pub use conflict_log::{ConflictId, ConflictLog, LogConfig, LogEntry, LogKeys, LogPlace, LogVersion};
 pub use error::{JoinError, ReplicaError, TooManyTickets};
 pub use event::{Event, Refusal};
+pub use member::{Member, NotStored};
+pub use membership::Role;
 pub use peer_id::PeerId;
 #[cfg(feature = "simulation")]
 #[doc(hidden)]

@@ -1,7 +1,7 @@
-use super::Bounds;
 use super::budget::Budget;
 use super::message::{Nack, Why};
 use super::parts::{Pinned, Stagings};
+use super::{Bounds, Role};
 use crate::causality::VersionVector;
 
 /// Whether a `Have` is to be sent, and of which kind. The greater one stands for both.
@@ -19,8 +19,9 @@ pub(super) enum Say {
 /// they are never out of date and never queue up.
 #[derive(Debug, Clone)]
 pub(super) struct Peer {
-    /// A member that left counts no more, and nobody turns to it. It is still answered.
-    pub(super) away: bool,
+    pub(super) role: Role,
+    /// Nothing is made for one without.
+    pub(super) is_connected: bool,
     /// What it has, on evidence. Nothing known: not heard yet, or silent for too long.
     pub(super) known: Option<VersionVector>,
     /// The longest message that it accepts, once it has said so.
@@ -56,6 +57,8 @@ pub(super) struct Peer {
     /// The version at which it was found to differ.
     pub(super) diverged: Option<VersionVector>,
     pub(super) forked: bool,
+    /// It was heard once.
+    pub(super) met: bool,
 }
 
 impl Peer {
@@ -64,7 +67,8 @@ impl Peer {
 
     pub(super) fn new(bounds: &Bounds) -> Self {
         Self {
-            away: false,
+            role: Role::Voter,
+            is_connected: true,
             known: None,
             max_bytes: None,
             say: Say::Nothing,
@@ -85,6 +89,7 @@ impl Peer {
             work: Budget::new(bounds.work_burst, bounds.work_per_second),
             diverged: None,
             forked: false,
+            met: false,
         }
     }
 

@@ -89,10 +89,11 @@ impl<C: DeltaCrdt> Replica<C> {
         _ = write!(
             out,
             "{me:?} {:?} {:?} {durable:?} {forked:?} {shared:?} {events:?} {confirmations:?} {watches:?} {round} {dirty} \
-             {rumors} {rumor_at:?} {beat_at:?} {beats} {beaten:?} {encoded:?} {:?} {:?}",
+             {rumors} {rumor_at:?} {beat_at:?} {beats} {beaten:?} {encoded:?} {:?} {:?} {:?}",
             value.encode(),
             writer.record(),
             members.active(),
+            members.voters(),
             members.targets(),
         );
         members.all().for_each(|(id, peer)| {
@@ -118,7 +119,8 @@ impl<C: DeltaCrdt> Replica<C> {
 impl Peer {
     fn dump(&self, now: u64, out: &mut String) {
         let Self {
-            away,
+            role,
+            is_connected,
             known,
             max_bytes,
             say,
@@ -139,6 +141,7 @@ impl Peer {
             work,
             diverged,
             forked,
+            met,
         } = self;
         let [push_at, news_at, retry_at] = [push_at, news_at, retry_at].map(|at| from_now(*at, now));
         let paused = paused_until.saturating_sub(now);
@@ -150,8 +153,8 @@ impl Peer {
         });
         _ = write!(
             out,
-            "{away} {known:?} {max_bytes:?} {say:?} {nack:?} {audit} {pinned:?} {owes:?} {told:?} {waits} {staged:?} \
-             {push_at:?} {news_at:?} {retry_at:?} {attempts} {paused} {refusals} {empty:?} {diverged:?} {forked}"
+            "{role:?} {is_connected} {known:?} {max_bytes:?} {say:?} {nack:?} {audit} {pinned:?} {owes:?} {told:?} {waits} {staged:?} \
+             {push_at:?} {news_at:?} {retry_at:?} {attempts} {paused} {refusals} {empty:?} {diverged:?} {forked} {met}"
         );
     }
 }

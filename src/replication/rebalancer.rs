@@ -36,7 +36,7 @@ pub use self::escrows::Escrows;
 ///   rights do not go back and forth.
 ///
 /// ```
-/// use dotted::replication::{Config, PeerId, Rebalancer, Rebalancing, Replica};
+/// use dotted::replication::{Config, Role, PeerId, Rebalancer, Rebalancing, Replica};
 /// use dotted::{BoundedCounter, Writer};
 ///
 /// let (a, b) = (PeerId::from_seed(1), PeerId::from_seed(2));
@@ -44,8 +44,8 @@ pub use self::escrows::Escrows;
 /// let replica = |me, seed| Replica::<BoundedCounter>::new(BoundedCounter::new(), Writer::new(), Config::new(me, store, seed));
 /// let rebalancer = |session| Rebalancer::new(session, Rebalancing::default());
 /// let mut nodes = [(replica(a, 7), rebalancer(11)), (replica(b, 8), rebalancer(12))];
-/// nodes[0].0.join(b)?;
-/// nodes[1].0.join(a)?;
+/// nodes[0].0.join(b, Role::Voter)?;
+/// nodes[1].0.join(a, Role::Voter)?;
 /// nodes[0].0.update(|stock, writer| stock.increment(writer, 100))??;
 /// // There is nothing at the other one yet. A single counter has the empty name.
 /// let (replica, rebalancer) = &mut nodes[1];

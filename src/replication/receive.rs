@@ -5,9 +5,9 @@ use alloc::vec::Vec;
 use super::message::{Audit, HASH_SCHEME, Have, Message, Nack, Part, Why};
 use super::parts::Staged;
 use super::peer::Say;
-use super::{Event, PeerId, Refusal, Replica, ReplicaError};
+use super::{Event, ForkCheck, PeerId, Refusal, Replica, ReplicaError};
 use crate::DeltaCrdt;
-use crate::causality::VersionVector;
+use crate::causality::{Forked, ReplicaId, VersionVector};
 use crate::codec::DecodeError;
 use crate::kernel::ApplyError;
 use crate::mutants::{self, Mutant};
@@ -85,6 +85,7 @@ impl<C: DeltaCrdt> Replica<C> {
 
     /// A peer has said what it has: whoever has more sends it.
     fn compare(&mut self, from: PeerId, version: VersionVector, answer: bool) {
+        self.meet(from, &version);
         let acknowledged = self.learn(from, version);
         let published = self.published().into_owned();
         let push_at = self.now.saturating_add(self.config.timing.debounce);
@@ -107,12 +108,22 @@ impl<C: DeltaCrdt> Replica<C> {
         self.rearm(from);
     }
 
+    /// Equal versions are equal states, unless there is a fork in which both sides have written equally much: whoever
+    /// hears a peer for the first time looks once.
+    fn meet(&mut self, from: PeerId, version: &VersionVector) {
+        let Some(peer) = self.members.get_mut(from).filter(|peer| !peer.met) else { return };
+        peer.met = true;
+        peer.audit |= version == self.value.version() && !version.is_empty() && !mutants::on(Mutant::NoFirstAudit);
+    }
+
     /// What a peer has replaces what it was known to have, also if it is less. Says whether a delta that
     /// was on its way has arrived.
     fn learn(&mut self, from: PeerId, version: VersionVector) -> bool {
         let mut news = Vec::new();
         self.watches.credit_all(from, &version, &mut news);
-        self.confirmations.credit(from, &version);
+        if self.members.is_voter(from) {
+            self.confirmations.credit(from, &version);
+        }
         self.tell_news(news);
         let Some(peer) = self.members.get_mut(from) else { return false };
         let mut acknowledged = false;
@@ -160,7 +171,9 @@ impl<C: DeltaCrdt> Replica<C> {
         }
         for (branch, member, counter) in &have.seen {
             if *member != self.config.me && self.members.get(*member).is_some() {
-                self.confirmations.credit_branch(*member, branch, *counter);
+                if self.members.is_voter(*member) {
+                    self.confirmations.credit_branch(*member, branch, *counter);
+                }
                 self.watches.credit(*member, branch, *counter, &mut news);
             }
         }
@@ -327,9 +340,14 @@ impl<C: DeltaCrdt> Replica<C> {
         }
     }
 
-    /// Whether somebody has seen more of this writer's events than it has issued.
+    /// Whether somebody has seen events of this writer's id that are another one's: see [`ForkCheck`].
     fn check_fork(&mut self, from: PeerId, version: &VersionVector, id: u64) -> Result<(), ReplicaError> {
-        let Some(fork) = self.writer.forked_by(version) else { return Ok(()) };
+        let is_sharp = self.config.forks == ForkCheck::Left && !mutants::on(Mutant::NoSharpCheck);
+        let left = |branch: &ReplicaId| {
+            let issued = self.writer.issued(branch.branch())?;
+            Some(if is_sharp { C::last_shared(&self.shared, branch) } else { issued })
+        };
+        let Some(fork) = Forked::first(version, self.writer.uuid(), left) else { return Ok(()) };
         self.forked.get_or_insert(fork);
         if let Some(peer) = self.members.get_mut(from) {
             peer.refuse(Why::Refused(Refusal::Forked), id);

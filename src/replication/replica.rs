@@ -4,11 +4,12 @@ use alloc::vec::Vec;
 use super::confirmations::{Confirmations, Group};
 use super::event::Events;
 use super::membership::Membership;
+use super::message::Why;
 use super::parts::Encoded;
-use super::peer::Say;
+use super::peer::{Peer, Say};
 use super::random::Random;
 use super::watches::Watches;
-use super::{Config, Event, JoinError, Level, PeerId, Ticket, TooManyTickets, Topology};
+use super::{Config, Event, JoinError, Level, PeerId, Refusal, Role, Ticket, TooManyTickets, Topology};
 use crate::DeltaCrdt;
 use crate::causality::{Dot, Forked, VersionVector, Writer};
 use crate::kernel::RebaseError;
@@ -117,9 +118,15 @@ impl<C: DeltaCrdt> Replica<C> {
         self.config.me
     }
 
-    /// The members, without this replica and without those that are away, in the order of their ids.
+    /// The members, without this replica, in the order of their ids: connected or not, voters and observers.
     #[must_use]
     pub fn members(&self) -> &[PeerId] {
+        self.members.members()
+    }
+
+    /// The members to whom there is a connection, in the order of their ids.
+    #[must_use]
+    pub fn connected_members(&self) -> &[PeerId] {
         self.members.active()
     }
 
@@ -162,6 +169,15 @@ impl<C: DeltaCrdt> Replica<C> {
     #[must_use]
     pub const fn forked(&self) -> Option<Forked> {
         self.forked
+    }
+
+    /// The value as bytes, to be handed on by other means. What is in it counts as having left, which matters when a
+    /// fork must be repaired. With durable storage, see to it that all of it is durable.
+    pub fn export(&mut self) -> Vec<u8> {
+        self.value.note_shared(&mut self.shared, self.value.version());
+        let mut bytes = Vec::new();
+        self.value.encode_into(self.config.bounds.decode.schema, &mut bytes);
+        bytes
     }
 
     /// Gives value and writer back.
@@ -246,6 +262,8 @@ impl<C: DeltaCrdt> Replica<C> {
         self.dirty = true;
         for (_, peer) in self.members.all_mut() {
             peer.forked = false;
+            // It has not left, and would keep the peer from sending for a while.
+            peer.nack.take_if(|nack| nack.why == Why::Refused(Refusal::Forked));
         }
         for peer in self.members.targets().to_vec() {
             self.greet(peer);
@@ -253,29 +271,45 @@ impl<C: DeltaCrdt> Replica<C> {
         Ok(core::mem::replace(&mut self.writer, writer))
     }
 
-    /// Adds a member, or brings one back that has left. It is served at once. A member already: nothing
-    /// happens.
+    /// Adds a member, or gives one another role. A new one counts as [connected](Replica::connected) until it is said to
+    /// be [disconnected](Replica::disconnected), and is served at once.
     ///
     /// # Errors
     /// [`JoinError`]. Nothing has changed then.
-    pub fn join(&mut self, peer: PeerId) -> Result<(), JoinError> {
+    pub fn join(&mut self, peer: PeerId, role: Role) -> Result<(), JoinError> {
         let before = self.members.targets().to_vec();
-        if self.members.join(peer, &self.config.bounds, &mut self.random)? {
+        if self.members.join(peer, role, &self.config.bounds, &mut self.random)? {
             if matches!(self.members.topology, Topology::Random { .. }) {
                 self.greet(peer);
             }
             self.greet_new(&before);
         }
+        self.settle();
         Ok(())
     }
 
-    /// A member is away for some time, and has said so: nobody turns to it, and it does not count for
-    /// confirmations. It is still answered. Says whether it was there.
-    pub fn leave(&mut self, peer: PeerId) -> bool {
+    /// The transport has a connection to a member, or a new one in place of the old one. Both sides speak at once, and
+    /// nothing is sent before it is heard what the member has. Says whether it is a member.
+    ///
+    /// Transports without connections need not call this.
+    pub fn connected(&mut self, peer: PeerId) -> bool {
         let before = self.members.targets().to_vec();
-        let there = self.members.leave(peer, &mut self.random);
+        let there = self.members.connect(peer, &mut self.random);
+        if there {
+            self.greet(peer);
+            self.greet_new(&before);
+        }
+        there
+    }
+
+    /// The transport has no connection to a member any more. Nothing is made for it until it is
+    /// [connected](Replica::connected) again, and a ring closes around it. It still counts for confirmations. A message
+    /// of it is taken in all the same. Says whether it was connected.
+    pub fn disconnected(&mut self, peer: PeerId) -> bool {
+        let before = self.members.targets().to_vec();
+        let there = self.members.disconnect(peer, &mut self.random);
+        self.watches.forget(peer);
         self.greet_new(&before);
-        self.settle();
         there
     }
 
@@ -307,9 +341,9 @@ impl<C: DeltaCrdt> Replica<C> {
         if self.confirmations.len() + self.events.settled() >= self.config.bounds.tickets {
             return Err(TooManyTickets);
         }
-        let has = |known: &VersionVector| known.contains(&dot);
-        let by: SortedSet<PeerId> =
-            self.members.all().filter(|(_, peer)| peer.known.as_ref().is_some_and(has)).map(|(id, _)| id).collect();
+        let has =
+            |peer: &Peer| peer.role == Role::Voter && peer.known.as_ref().is_some_and(|known| known.contains(&dot));
+        let by: SortedSet<PeerId> = self.members.all().filter(|(_, peer)| has(peer)).map(|(id, _)| id).collect();
         let ticket = self.confirmations.add(dot, level, deadline, by);
         if level != Level::Local && self.confirmations.ask_at.is_none() {
             // Where everybody is a neighbour their acknowledgements say it all.
@@ -335,7 +369,12 @@ impl<C: DeltaCrdt> Replica<C> {
             return;
         }
         let published = self.published().into_owned();
-        let group = Group { me: self.config.me, others: self.members.active(), version: &published };
+        let (me, counts) = (self.config.me, self.config.role == Role::Voter);
+        let others = match mutants::on(Mutant::ElectorateIsConnected) {
+            false => self.members.voters(),
+            true => self.members.active(),
+        };
+        let group = Group { me, counts, others, version: &published };
         let events = &mut self.events;
         self.confirmations.settle(&group, self.now, |event| events.settle(event));
     }

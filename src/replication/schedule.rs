@@ -42,7 +42,8 @@ impl<C: DeltaCrdt> Replica<C> {
     /// are heartbeats. What is past is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
-        let peers = self.members.all().flat_map(|(_, peer)| {
+        let connected = self.members.all().filter(|(_, peer)| peer.is_connected);
+        let peers = connected.flat_map(|(_, peer)| {
             [peer.push_at, peer.news_at, peer.retry_at, peer.staged.next_ask()].into_iter().flatten()
         });
         let dirty = self.dirty.then_some(self.now);
@@ -53,7 +54,7 @@ impl<C: DeltaCrdt> Replica<C> {
 
     fn tick_peer(&mut self, id: PeerId) {
         let (now, timing) = (self.now, &self.config.timing);
-        let Some(peer) = self.members.get_mut(id) else { return };
+        let Some(peer) = self.members.get_mut(id).filter(|peer| peer.is_connected) else { return };
         if peer.news_at.is_some_and(|at| at <= now) {
             peer.news_at = None;
             peer.say(Say::Have);
@@ -233,7 +234,7 @@ impl<C: DeltaCrdt> Replica<C> {
     pub(super) fn serve(&mut self, id: PeerId, charged: bool) {
         let now = self.now;
         let Some(peer) = self.members.get_mut(id) else { return };
-        if peer.pinned.is_some() || !peer.lacks(self.value.version()) {
+        if !peer.is_connected || peer.pinned.is_some() || !peer.lacks(self.value.version()) {
             return;
         }
         let wait = if charged && !peer.work.take(now) { peer.work.wait() } else { 0 };

@@ -35,7 +35,7 @@ impl<C: DeltaCrdt> Replica<C> {
 
     fn message_for(&mut self, to: PeerId, published: &VersionVector) -> Option<Vec<u8>> {
         let store = self.config.store;
-        let peer = self.members.get_mut(to)?;
+        let peer = self.members.get_mut(to).filter(|peer| peer.is_connected)?;
         if let Some(mut nack) = peer.nack.take() {
             nack.version = published.clone();
             peer.told = Some(published.clone());
@@ -48,7 +48,9 @@ impl<C: DeltaCrdt> Replica<C> {
             return Some(bytes);
         }
         let peer = self.members.get_mut(to)?;
-        if core::mem::take(&mut peer.audit) && self.value.version() == published {
+        // What is not durable yet is waited for.
+        if peer.audit && self.value.version() == published {
+            peer.audit = false;
             let audit = Audit { version: published.clone(), scheme: HASH_SCHEME, hash: self.state_hash() };
             if let Some(bytes) = self.fitting(to, Message::Audit(audit).encode(store)) {
                 return Some(bytes);

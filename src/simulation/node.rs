@@ -66,7 +66,7 @@ impl<C: DeltaCrdt> Node<C> {
         let writer = match record {
             // On a copied disk there is the record of another machine until the first save.
             Some(record) if plan.durable && !fresh_writer && self.own == Some(record.uuid()) => {
-                Writer::resume_with_clock(record, now)
+                Writer::resume_exclusive_with_clock(record, now)
             }
             _ => Writer::with_clock(ReplicaId::from_seed(random.next()).uuid(), now),
         };

@@ -14,7 +14,7 @@ use super::{Random, Report, Subject, Violation};
 use crate::DeltaCrdt;
 use crate::causality::{Dot, VersionVector};
 use crate::codec::envelope::is_state;
-use crate::replication::{Event, Level, ReplicaError};
+use crate::replication::{Event, Level, ReplicaError, Role};
 
 /// One schedule: machines, a network, and what happens when.
 pub(super) struct World<S: Subject> {
@@ -370,11 +370,12 @@ impl<S: Subject> World<S> {
                     if is_retired {
                         up.replica.retire(peer);
                     } else if is_member {
-                        _ = up.replica.join(peer);
+                        _ = up.replica.join(peer, Role::Voter);
                     }
                 }
             } else if self.now > 0 || other < number {
-                _ = up.replica.join(id);
+                _ = up.replica.join(id, Role::Voter);
+                up.replica.connected(id);
             }
         }
     }

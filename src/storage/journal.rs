@@ -221,8 +221,8 @@ impl<C: DeltaCrdt> Journal<C> {
     /// are already, or while a step is [busy](Journal::is_busy): one at a time, so that a crash can damage
     /// no more than the last record.
     ///
-    /// Costs what is new, or O(state) for a snapshot. A value that was rolled back, or whose writer has
-    /// another id than before ([`Causal::rebase`](crate::Causal::rebase)), is saved as a snapshot.
+    /// Costs what is new, or O(state) for a snapshot. A value that was rolled back, or whose writer is neither the
+    /// one before nor its next incarnation (after [`Causal::rebase`](crate::Causal::rebase)), is saved as a snapshot.
     #[must_use = "a step that is dropped keeps the journal busy: do it, or call `failed`"]
     pub fn record(&mut self, value: &C, writer: &Writer) -> Option<Step> {
         let version = value.version();
@@ -231,7 +231,7 @@ impl<C: DeltaCrdt> Journal<C> {
             return None;
         }
         let continues =
-            self.persisted <= *version && self.writer.as_ref().is_none_or(|before| before.uuid() == record.uuid());
+            self.persisted <= *version && self.writer.as_ref().is_none_or(|before| writer.follows(before.uuid()));
         let room = self.log.filter(|&log| continues && log <= self.log_bytes.max(self.snapshot));
         let pending = |generation, log, snapshot| {
             Some(Pending { version: version.clone(), writer: record.clone(), generation, log, snapshot })

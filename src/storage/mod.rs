@@ -3,11 +3,15 @@
 //! [`Journal`] decides what is written and reads it back, and does no I/O itself; [`Storage`] is where the
 //! bytes are; [`Persistent`] joins the two. What was called persisted survives a crash at any point.
 
+#[cfg(feature = "std")]
+mod file;
 mod frame;
 mod journal;
 mod memory;
 mod persistent;
 
+#[cfg(feature = "std")]
+pub use file::{FileCall, FileError, FileStorage};
 pub use journal::{Journal, LoadError, Loaded, Step};
 pub use memory::{Fault, MemoryStorage, StorageFault};
 pub use persistent::{PersistError, Persistent};
@@ -65,4 +69,15 @@ pub trait Storage {
     /// # Errors
     /// If that is not sure to have happened.
     fn sync(&mut self) -> Result<(), Self::Error>;
+
+    /// Does what a [`Journal`] wants to be done, durably.
+    ///
+    /// # Errors
+    /// If that is not sure to have happened.
+    fn perform(&mut self, step: &Step) -> Result<(), Self::Error> {
+        match step {
+            Step::Append(record) => self.append(record).and_then(|()| self.sync()),
+            Step::Replace(snapshot) => self.replace(snapshot),
+        }
+    }
 }

@@ -1,6 +1,6 @@
 use core::fmt;
 
-use super::{Journal, LoadError, Step, Storage};
+use super::{Journal, LoadError, Storage};
 use crate::DeltaCrdt;
 use crate::causality::{VersionVector, Writer, WriterRecord};
 use crate::codec::Limits;
@@ -8,11 +8,9 @@ use crate::codec::Limits;
 /// A whole replica in storage: a value, its writer, and the journal that keeps the two together.
 ///
 /// ```
-/// use dotted::{MemoryStorage, OrSet, Persistent, Writer};
+/// use dotted::{MemoryStorage, OrSet, Persistent, Uuid, Writer};
 ///
-/// // Whoever has no lock on the storage takes a new writer at every start instead:
-/// // `|_| Writer::new()`.
-/// let resume = |record: Option<_>| record.map_or_else(Writer::new, Writer::resume);
+/// let resume = |record: Option<_>| record.map_or_else(Writer::new, |record| Writer::resume(record, Uuid::new_v4()));
 ///
 /// let mut replica = Persistent::<OrSet<u8>, _>::open(MemoryStorage::new(), Default::default(), resume)?;
 /// replica.update(|set, writer| set.insert(writer, 1));
@@ -62,11 +60,7 @@ impl<E> From<LoadError> for PersistError<E> {
 
 impl<C: DeltaCrdt, S: Storage> Persistent<C, S> {
     /// Loads what is stored, or starts empty. `writer` is given the saved record of the writer, if there
-    /// is one, and decides: to resume it (read [Resuming](Writer#resuming) first), or to take a new one.
-    ///
-    /// A new one is in storage after the first [`save`](Persistent::save), not before. So a start from a restored
-    /// backup is over when that has succeeded: after a crash before it, the record that is found is the backup's
-    /// again, and must not be resumed.
+    /// is one, and decides how to go on: see [Resuming](Writer#resuming).
     ///
     /// # Errors
     /// [`PersistError`]. Nothing was written.
@@ -115,11 +109,7 @@ impl<C: DeltaCrdt, S: Storage> Persistent<C, S> {
         // A step from before a panic inside of the storage.
         self.journal.failed();
         if let Some(step) = self.journal.record(&self.value, &self.writer) {
-            let written = match &step {
-                Step::Append(bytes) => self.storage.append(bytes).and_then(|()| self.storage.sync()),
-                Step::Replace(bytes) => self.storage.replace(bytes),
-            };
-            match written {
+            match self.storage.perform(&step) {
                 Ok(()) => self.journal.done(),
                 Err(error) => {
                     self.journal.failed();

@@ -325,6 +325,10 @@ impl DeltaCrdt for Watched {
         Shared::of(&self.store, uuid)
     }
 
+    fn last_shared(shared: &Self::Shared, branch: &ReplicaId) -> u64 {
+        Store::last_shared(shared, branch)
+    }
+
     fn note_shared(&self, shared: &mut Self::Shared, upto: &VersionVector) {
         shared.note_upto(&self.store, upto);
     }

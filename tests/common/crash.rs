@@ -30,7 +30,7 @@ fn resume(record: Option<WriterRecord>) -> Writer {
     record.map_or_else(
         || Writer::from_seed(1),
         |record| {
-            Writer::resume_with_clock(record, move || {
+            Writer::resume_exclusive_with_clock(record, move || {
                 millis += 1;
                 Timestamp::from_millis(millis)
             })

@@ -284,7 +284,7 @@ impl Forks {
         let value = Value::decode(&disk.value, &Limits::default()).expect("what was encoded is decoded");
         let record = WriterRecord::decode(&disk.record.encode(), &Limits::default()).expect("so is the record");
         let shared = Shared::of(&value, record.uuid());
-        let writer = Writer::resume_with_clock(record, clock());
+        let writer = Writer::resume_exclusive_with_clock(record, clock());
         self.copies.push(Party { value, known: disk.known.clone(), writer, shared });
     }
 
@@ -294,7 +294,7 @@ impl Forks {
         self.save(at);
         if let Some(disk) = self.disks.get(before) {
             let record = if random.chance(50) { disk.record.clone() } else { self.copies[at].writer.reserve(0) };
-            self.copies[at].writer = Writer::resume_with_clock(record, clock());
+            self.copies[at].writer = Writer::resume_exclusive_with_clock(record, clock());
             self.copies[at].shared = Shared::of(&self.copies[at].value, self.copies[at].writer.uuid());
         }
     }

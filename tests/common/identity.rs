@@ -42,7 +42,7 @@ fn elements(set: &Set) -> String {
 fn resume(record: &WriterRecord) -> Writer {
     let mut millis = 1_000;
     let record = WriterRecord::decode(&record.encode(), &Limits::default()).expect("what was encoded is decoded");
-    Writer::resume_with_clock(record, move || {
+    Writer::resume_exclusive_with_clock(record, move || {
         millis += 1;
         Timestamp::from_millis(millis)
     })

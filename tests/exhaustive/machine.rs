@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use dotted::replication::{Bounds, Config, Event, PeerId, Replica, Timing, Topology};
+use dotted::replication::{Bounds, Config, Event, PeerId, Replica, Role, Timing, Topology};
 use dotted::{Dot, Journal, MemoryStorage, OrSet, ReplicaId, Step, Storage, Stored, Timestamp, VersionVector, Writer};
 use uuid::Uuid;
 
@@ -141,6 +141,7 @@ fn timing() -> Timing {
         audit_every: 2,
         back_off: 3,
         staging: 1 << 40,
+        store: u64::MAX,
         watch: 1 << 40,
     }
 }
@@ -179,7 +180,7 @@ impl Machine {
         }
         let mut replica = Replica::new(value, writer, config);
         for other in (0..group.replicas).filter(|&other| other != me) {
-            replica.join(peer(other)).expect("a new member");
+            replica.join(peer(other), Role::Voter).expect("a new member");
         }
         replica.tick(0);
         replica
@@ -351,7 +352,7 @@ impl Machine {
 
     fn start(&mut self, value: Set, record: Option<dotted::WriterRecord>, group: &Group) -> Result<(), String> {
         let writer = match record {
-            Some(record) => Writer::resume_with_clock(record, || Timestamp::from_millis(0)),
+            Some(record) => Writer::resume_exclusive_with_clock(record, || Timestamp::from_millis(0)),
             None => {
                 self.writers += 1;
                 writer(self.me, self.writers - 1)

@@ -80,6 +80,10 @@ impl<const WRONG: u8> DeltaCrdt for Wrapper<WRONG> {
         self.set.shared(uuid)
     }
 
+    fn last_shared(shared: &Self::Shared, branch: &ReplicaId) -> u64 {
+        OrSet::<u8>::last_shared(shared, branch)
+    }
+
     fn note_shared(&self, shared: &mut Self::Shared, upto: &VersionVector) {
         self.set.note_shared(shared, upto);
     }

@@ -1,12 +1,10 @@
 //! The example as people run it: arguments, standard input and output, exit status.
 
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
-use std::time::SystemTime;
 
-use crate::{BUILT_IN, run};
+use crate::{BUILT_IN, example, run};
 
 /// Runs the example with an argument and standard input.
 fn regions(arguments: &[&str], input: &[u8]) -> Output {
@@ -99,36 +97,6 @@ fn a_reader_who_goes_away_early_is_no_error() {
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
 }
 
-/// The compiled example. It is there already when all tests are built; it is built here where only
-/// some are.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let test = std::env::current_exe().expect("the path of this test");
-        let profile = test.parent().and_then(Path::parent).expect("target/<profile>/deps/<this test>");
-        let program = profile.join("examples").join(format!("regions{}", std::env::consts::EXE_SUFFIX));
-        if modified(&program) < newest_source() {
-            build(profile);
-        }
-        program
-    })
-}
-
-fn build(profile: &Path) {
-    let name = if profile.ends_with("release") { "release" } else { "test" };
-    let mut command = Command::new(env!("CARGO"));
-    command.args(["build", "--quiet", "--example", "regions", "--profile", name]);
-    command.arg("--target-dir").arg(profile.parent().expect("target"));
-    let status = command.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo starts");
-    assert!(status.success(), "the example does not compile");
-}
-
-fn newest_source() -> Option<SystemTime> {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/regions");
-    let files = std::fs::read_dir(sources).expect("the sources of the example").flatten();
-    files.filter_map(|file| modified(&file.path())).max()
-}
-
-fn modified(path: &Path) -> Option<SystemTime> {
-    std::fs::metadata(path).ok()?.modified().ok()
+fn program() -> PathBuf {
+    example::program("regions")
 }

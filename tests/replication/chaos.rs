@@ -1,7 +1,7 @@
 //! Random schedules with everything at once; then the faults stop, and the group must converge and
 //! fall silent. A seed is the whole bug report: `DOTTED_SEED=n DOTTED_SCHEDULES=1`.
 
-use dotted::replication::{Bounds, Config, Event, Level, Replica, Timing, Topology};
+use dotted::replication::{Bounds, Config, Event, Level, Replica, Role, Timing, Topology};
 use dotted::{Limits, Writer};
 
 use crate::net::*;
@@ -83,7 +83,7 @@ impl World {
         let members = self.net.replicas[at].members().to_vec();
         self.net.replicas[at] = Replica::new(value, Writer::from_seed(self.writers), config);
         for member in members {
-            self.net.replicas[at].join(member).expect("it was a member");
+            self.net.replicas[at].join(member, Role::Voter).expect("it was a member");
         }
     }
 

@@ -1,6 +1,6 @@
 //! How fast, with how much, and that it ends.
 
-use dotted::replication::{Bounds, Config, Event, PeerId, Replica, ReplicaError, Timing, Topology};
+use dotted::replication::{Bounds, Config, Event, PeerId, Replica, ReplicaError, Role, Timing, Topology};
 use dotted::{Causal, DecodeError, Limits, LwwMap, MapBody, PnCounterBody, SetBody, VersionVector, Writer};
 
 use crate::net::*;
@@ -214,8 +214,8 @@ fn it_works_for_any_type_and_is_deterministic() {
             Replica::new(Value::new(), Writer::from_seed(at), Config::new(me, STORE, at))
         };
         let (mut here, mut there) = (make(1, a), make(2, b));
-        here.join(b).unwrap();
-        there.join(a).unwrap();
+        here.join(b, Role::Voter).unwrap();
+        there.join(a, Role::Voter).unwrap();
         let mut bytes = Vec::new();
         for now in (0..3_000).step_by(7) {
             if now % 35 == 0 && now < 2_000 {
@@ -270,7 +270,7 @@ fn conflicts_arrive_everywhere() {
         })
         .collect();
     for (at, replica) in replicas.iter_mut().enumerate() {
-        names.iter().filter(|name| **name != names[at]).for_each(|name| replica.join(*name).unwrap());
+        names.iter().filter(|name| **name != names[at]).for_each(|name| replica.join(*name, Role::Voter).unwrap());
         replica.update(|map, writer| _ = map.insert(writer, 1, at as u8)).unwrap();
     }
     for now in 0..1000 {

@@ -1,6 +1,6 @@
 //! Loss, old copies, restores, crashes: schedules that a lesser protocol does not survive, or never ends.
 
-use dotted::replication::{Bounds, Event, Refusal, Replica, Topology};
+use dotted::replication::{Bounds, Event, Refusal, Replica, Role, Topology};
 use dotted::{Limits, Writer};
 
 use crate::net::*;
@@ -41,7 +41,7 @@ fn a_peer_restored_from_a_backup_gets_what_it_lost() {
     assert!(net.replicas[0].is_in_sync_with(peer(1)));
     // Another writer, an old state.
     net.replicas[1] = Replica::new(backup, Writer::from_seed(77), config(1));
-    net.replicas[1].join(peer(0)).unwrap();
+    net.replicas[1].join(peer(0), Role::Voter).unwrap();
     assert!(net.run_until(5_000, Net::converged) <= 30);
     net.run(5_000);
     assert!(net.replicas[0].is_in_sync_with(peer(1)) && net.replicas[1].value().len() == 19);
@@ -58,7 +58,7 @@ fn a_gap_is_answered_by_sending_again() {
     net.run(5_000);
     let old = net.log.iter().rev().find(|sent| sent.from == 1 && sent.kind() == HAVE).cloned().unwrap();
     net.replicas[1] = Replica::new(backup, Writer::from_seed(77), config(1).with_timing(no_heartbeat()));
-    net.replicas[1].join(peer(0)).unwrap();
+    net.replicas[1].join(peer(0), Role::Voter).unwrap();
     while net.replicas[1].poll_transmit().is_some() {}
     net.inject(net.now, old);
     net.insert(0, 99);

@@ -1,6 +1,8 @@
 //! Members and confirmations.
 
-use dotted::replication::{Bounds, Event, JoinError, Level, ReplicaError, Ticket, Timing, TooManyTickets, Topology};
+use dotted::replication::{
+    Bounds, Event, JoinError, Level, ReplicaError, Role, Ticket, Timing, TooManyTickets, Topology,
+};
 
 use crate::net::*;
 
@@ -65,21 +67,26 @@ fn who_cannot_be_reached_is_named() {
         let missing = vec![peer(2)];
         assert_eq!(settled(&mut net, 4, all), Some(Event::Unreachable { ticket: all, missing }), "{topology:?}");
 
-        // Without the one that is away all others are all.
+        // Without a connection it counts as before: all are all.
         for at in [0, 1, 3, 4] {
-            assert!(net.replicas[at].leave(peer(2)) && !net.replicas[at].leave(peer(2)));
+            assert!(net.replicas[at].disconnected(peer(2)) && !net.replicas[at].disconnected(peer(2)));
         }
         let deadline = net.now + 10_000;
         let all = net.replicas[4].confirm(dot, Level::All, deadline).unwrap();
-        net.run(5_000);
-        assert_eq!(settled(&mut net, 4, all), Some(Event::Confirmed { ticket: all }), "{topology:?}");
+        net.run(10_000);
+        let missing = vec![peer(2)];
+        assert_eq!(settled(&mut net, 4, all), Some(Event::Unreachable { ticket: all, missing }), "{topology:?}");
 
-        // It comes back, and catches up.
+        // It comes back, and catches up at once.
         net.down.clear();
         for at in [0, 1, 3, 4] {
-            net.replicas[at].join(peer(2)).unwrap();
+            assert!(net.replicas[at].connected(peer(2)) && net.replicas[2].connected(peer(at)));
         }
-        net.run_until(60_000, Net::converged);
+        let deadline = net.now + 2_000;
+        let all = net.replicas[4].confirm(dot, Level::All, deadline).unwrap();
+        net.run_until(1_000, Net::converged);
+        net.run(2_000);
+        assert_eq!(settled(&mut net, 4, all), Some(Event::Confirmed { ticket: all }), "{topology:?}");
     }
 }
 
@@ -154,8 +161,8 @@ fn who_is_retired_or_unknown_is_refused() {
     assert!(net.replicas[0].retire(peer(2)) && !net.replicas[0].retire(peer(2)));
     assert_eq!(net.replicas[0].members(), [peer(1)]);
     assert!(net.replicas[0].value().contains(&7), "what it wrote stays");
-    assert_eq!(net.replicas[0].join(peer(2)), Err(JoinError::Retired));
-    assert_eq!(net.replicas[0].join(peer(0)), Err(JoinError::Myself));
+    assert_eq!(net.replicas[0].join(peer(2), Role::Voter), Err(JoinError::Retired));
+    assert_eq!(net.replicas[0].join(peer(0), Role::Voter), Err(JoinError::Myself));
     let before = net.replicas[0].value().encode();
     net.insert(2, 8);
     net.run(300);
@@ -171,12 +178,12 @@ fn there_are_only_so_many_members() {
     let bounds = Bounds { members: 2, ..Bounds::default() };
     let mut one = replica(config(0).with_bounds(bounds));
     for at in 1..3 {
-        one.join(peer(at)).unwrap();
-        one.join(peer(at)).unwrap();
+        one.join(peer(at), Role::Voter).unwrap();
+        one.join(peer(at), Role::Voter).unwrap();
     }
-    assert_eq!(one.join(peer(3)), Err(JoinError::Full));
+    assert_eq!(one.join(peer(3), Role::Voter), Err(JoinError::Full));
     one.retire(peer(1));
-    one.join(peer(3)).unwrap();
+    one.join(peer(3), Role::Voter).unwrap();
     for at in 5..50 {
         one.retire(peer(at));
     }
@@ -184,13 +191,130 @@ fn there_are_only_so_many_members() {
 }
 
 #[test]
-fn a_member_that_is_away_is_still_answered() {
+fn a_member_without_a_connection_is_heard_and_not_answered() {
     let mut net = Net::group(2, &Topology::FullMesh, 1);
     net.run(1_000);
-    net.replicas[0].leave(peer(1));
+    net.replicas[0].disconnected(peer(1));
     net.insert(0, 1);
-    net.run(5_000);
-    assert!(net.replicas[1].value().is_empty());
     net.insert(1, 2);
-    net.run_until(5_000, Net::converged);
+    net.run(5_000);
+    assert!(net.replicas[0].value().contains(&2), "what was on its way is taken in");
+    assert!(!net.replicas[1].value().contains(&1), "and nothing is sent");
+    net.replicas[0].connected(peer(1));
+    net.run_until(1_000, Net::converged);
+}
+
+/// A majority of three is two, however many links are down.
+#[test]
+fn a_majority_does_not_shrink_with_the_connections() {
+    let mut net = Net::group(3, &Topology::FullMesh, 1);
+    net.run(5_000);
+    for other in [1, 2] {
+        net.down.insert(other);
+        assert!(net.replicas[0].disconnected(peer(other)));
+    }
+    let dot = net.insert(0, 1);
+    let deadline = net.now + 5_000;
+    let majority = net.replicas[0].confirm(dot, Level::Majority, deadline).unwrap();
+    let two = net.replicas[0].confirm(dot, Level::Count(2), deadline).unwrap();
+    net.run(5_000);
+    let missing = vec![peer(1), peer(2)];
+    let unreachable = |ticket| Event::Unreachable { ticket, missing: missing.clone() };
+    let events = net.take_events(0);
+    assert!([majority, two].into_iter().all(|ticket| events.contains(&unreachable(ticket))));
+    // Those that are gone for good do not count.
+    assert!(net.replicas[0].retire(peer(1)) && net.replicas[0].retire(peer(2)));
+    let deadline = net.now + 5_000;
+    let majority = net.replicas[0].confirm(dot, Level::Majority, deadline).unwrap();
+    assert_eq!(settled(&mut net, 0, majority), Some(Event::Confirmed { ticket: majority }));
+}
+
+#[test]
+#[cfg(feature = "mutants")]
+fn an_electorate_of_those_who_are_connected_is_noticed() {
+    use dotted::mutants::{Mutant, with};
+    let shrinks = || with(Mutant::ElectorateIsConnected, a_majority_does_not_shrink_with_the_connections);
+    assert!(std::panic::catch_unwind(shrinks).is_err());
+}
+
+/// Observers read and write like all others, and count for nothing.
+#[test]
+fn observers_do_not_count() {
+    let mut net = Net::group(4, &Topology::FullMesh, 1);
+    for at in 0..2 {
+        for observer in [2, 3] {
+            net.replicas[at].join(peer(observer), Role::Observer).unwrap();
+        }
+    }
+    net.run(2_000);
+    net.down.insert(1);
+    let dot = net.insert(0, 1);
+    net.run(2_000);
+    assert!(net.replicas[2].value().contains(&1) && net.replicas[3].value().contains(&1));
+    let deadline = net.now + 5_000;
+    let levels = [Level::Majority, Level::All, Level::Count(2)];
+    let tickets = levels.map(|level| net.replicas[0].confirm(dot, level, deadline).unwrap());
+    net.run(5_000);
+    let events = net.take_events(0);
+    let missing = || vec![peer(1)];
+    assert!(tickets.iter().all(|&ticket| events.contains(&Event::Unreachable { ticket, missing: missing() })));
+    net.down.clear();
+    let deadline = net.now + 60_000;
+    let tickets = levels.map(|level| net.replicas[0].confirm(dot, level, deadline).unwrap());
+    net.run(60_000);
+    let events = net.take_events(0);
+    assert!(tickets.iter().all(|&ticket| events.contains(&Event::Confirmed { ticket })));
+    // One that is to count counts from then on.
+    net.replicas[0].join(peer(2), Role::Voter).unwrap();
+    net.down.insert(2);
+    let dot = net.insert(0, 2);
+    let deadline = net.now + 5_000;
+    let all = net.replicas[0].confirm(dot, Level::All, deadline).unwrap();
+    net.run(5_000);
+    let missing = vec![peer(2)];
+    assert_eq!(settled(&mut net, 0, all), Some(Event::Unreachable { ticket: all, missing }));
+}
+
+/// Nothing is made for a peer without a connection, and both sides speak as soon as there is one.
+#[test]
+fn a_healed_cut_takes_a_round_trip_however_long_it_was() {
+    for cut in [5_000, 20_000, 40_000, 3_600_000] {
+        let mut net = Net::group(2, &Topology::FullMesh, 1);
+        net.run(5_000);
+        net.down.insert(1);
+        assert!(net.replicas[0].disconnected(peer(1)) && net.replicas[1].disconnected(peer(0)));
+        net.insert(0, 1);
+        net.insert(1, 2);
+        let until = net.now + cut;
+        while net.now < until {
+            net.now = until.min(net.now + 1_000);
+            for at in 0..2 {
+                let now = net.now;
+                net.replicas[at].tick(now);
+                assert_eq!(net.replicas[at].poll_transmit(), None);
+            }
+        }
+        net.down.clear();
+        assert!(net.replicas[0].connected(peer(1)) && net.replicas[1].connected(peer(0)));
+        let healed = net.now;
+        net.run_until(1_000, Net::converged);
+        assert!(net.now - healed <= 300, "{cut}: {} ms", net.now - healed);
+    }
+}
+
+/// Observers that come and go do not use up the places of a group.
+#[test]
+fn observers_without_a_connection_make_room() {
+    let mut net = Net::group(1, &Topology::FullMesh, 1);
+    let replica = &mut net.replicas[0];
+    let members = Bounds::default().members;
+    replica.join(peer(1), Role::Voter).unwrap();
+    replica.disconnected(peer(1));
+    for visitor in 2..3 * members {
+        replica.join(peer(visitor), Role::Observer).unwrap();
+        assert!(replica.disconnected(peer(visitor)));
+    }
+    assert_eq!(replica.members().len(), members);
+    assert!(replica.members().contains(&peer(1)), "a voter stays");
+    assert_eq!(replica.connected_members(), []);
 }

@@ -1,6 +1,6 @@
 //! What comes from a peer is bounded, typed and harmless.
 
-use dotted::replication::{Bounds, Config, PeerId, ReplicaError};
+use dotted::replication::{Bounds, Config, PeerId, ReplicaError, Role};
 use dotted::{DecodeError, OrSet, VersionVector, Writer};
 use uuid::Uuid;
 use xxhash_rust::xxh64::xxh64;
@@ -110,7 +110,7 @@ fn bad_messages_have_names_and_a_budget() {
 fn forged_deltas_are_refused() {
     let store: Uuid = STORE;
     let mut replica = replica(config(0));
-    replica.join(peer(1)).unwrap();
+    replica.join(peer(1), Role::Voter).unwrap();
     // Another type, correctly sealed.
     let other: OrSet<String> = {
         let mut set = OrSet::new();
@@ -118,7 +118,7 @@ fn forged_deltas_are_refused() {
         set
     };
     let mut liar = dotted::replication::Replica::new(other, Writer::from_seed(8), Config::new(peer(1), store, 1));
-    liar.join(peer(0)).unwrap();
+    liar.join(peer(0), Role::Voter).unwrap();
     let ask = replica.poll_transmit().unwrap();
     liar.handle(peer(0), &ask.bytes, 0).unwrap();
     let part = std::iter::from_fn(|| liar.poll_transmit()).find(|sent| sent.bytes[5] == PART).unwrap();
@@ -160,10 +160,10 @@ fn claims_of_what_does_not_exist_are_followed_for_a_while_only() {
 fn who_asks_all_the_time_is_served_at_a_bounded_rate() {
     let bounds = Bounds { work_burst: 5, work_per_second: 1, ..Bounds::default() };
     let mut asked = replica(config(0).with_bounds(bounds));
-    asked.join(peer(1)).unwrap();
+    asked.join(peer(1), Role::Voter).unwrap();
     asked.update(|set, writer| set.extend(writer, 0..100)).unwrap();
     let mut fresh = replica(config(1));
-    fresh.join(peer(0)).unwrap();
+    fresh.join(peer(0), Role::Voter).unwrap();
     let ask = fresh.poll_transmit().unwrap();
     let mut parts = 0;
     for now in 0..10_000 {
@@ -188,6 +188,6 @@ fn claim_of(version: &VersionVector, me: PeerId) -> dotted::replication::Replica
     reseal(&mut bytes);
     let value = Set::decode(&bytes, &dotted::Limits::default()).expect("well formed");
     let mut liar = dotted::replication::Replica::new(value, Writer::from_seed(999), Config::new(me, STORE, 9));
-    liar.join(peer(0)).unwrap();
+    liar.join(peer(0), Role::Voter).unwrap();
     liar
 }

@@ -1,6 +1,6 @@
 //! Two that write under one id, and states that differ where they must not.
 
-use dotted::replication::{Config, Event, PeerId, Replica, ReplicaError, Timing, Topology};
+use dotted::replication::{Config, Event, PeerId, Replica, ReplicaError, Role, Timing, Topology};
 use dotted::{Forked, ReplicaId, Store, Writer};
 
 use crate::net::*;
@@ -103,12 +103,14 @@ fn a_copied_disk_loses_nothing() {
     let clock = || dotted::Timestamp::from_millis(1);
     let start = |number: u64, value: Store, writer: Writer| {
         let mut replica = Replica::new(value, writer, Config::new(PeerId::from_seed(number), store, number));
-        (0..3).filter(|&other| other != number).for_each(|other| replica.join(PeerId::from_seed(other)).unwrap());
+        (0..3)
+            .filter(|&other| other != number)
+            .for_each(|other| replica.join(PeerId::from_seed(other), Role::Voter).unwrap());
         replica
     };
     let mut group = vec![
-        start(0, disk.clone(), Writer::resume_with_clock(record.clone(), clock)),
-        start(1, disk.clone(), Writer::resume_with_clock(record, clock)),
+        start(0, disk.clone(), Writer::resume_exclusive_with_clock(record.clone(), clock)),
+        start(1, disk.clone(), Writer::resume_exclusive_with_clock(record, clock)),
         start(2, Store::new(), Writer::from_seed(3)),
     ];
     let mut now = 0;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dotted::replication::{Bounds, Config, Event, PeerId, Replica, ReplicaError, Timing, Topology};
+use dotted::replication::{Bounds, Config, Event, PeerId, Replica, ReplicaError, Role, Timing, Topology};
 use dotted::{Dot, OrSet, Writer};
 use uuid::Uuid;
 
@@ -109,7 +109,7 @@ impl Net {
     pub fn join_all(&mut self) {
         for at in 0..self.replicas.len() {
             for other in (0..self.replicas.len()).filter(|&other| other != at) {
-                self.replicas[at].join(peer(other)).expect("it may join");
+                self.replicas[at].join(peer(other), Role::Voter).expect("it may join");
             }
         }
     }

@@ -53,8 +53,9 @@ export class Network extends EventTarget {
     for (const region of this.#regions) {
       for (const other of this.#regions) {
         if (other === region) continue;
-        if (active.includes(other) && active.includes(region)) region.replica.join(other.me);
-        else region.replica.leave(other.me);
+        region.replica.join(other.me);
+        if (active.includes(other) && active.includes(region)) region.replica.connected(other.me);
+        else region.replica.disconnected(other.me);
       }
     }
     this.#active = new Set(active);
@@ -99,8 +100,7 @@ export class Network extends EventTarget {
     } else {
       this.#cut.delete(key);
       for (const [one, other] of [[a, b], [b, a]]) {
-        one.replica.leave(other.me);
-        one.replica.join(other.me);
+        one.replica.connected(other.me);
       }
     }
     this.drive();

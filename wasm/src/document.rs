@@ -150,7 +150,7 @@ impl Document {
         let record = WriterRecord::decode(record, &Limits::default()).map_err(Failure::from)?;
         match &mut self.holder {
             Holder::Plain(_, writer) if writer.branches() == 0 => {
-                *writer = Writer::resume_with_clock(record, clock);
+                *writer = Writer::resume_exclusive_with_clock(record, clock);
                 Ok(())
             }
             _ => Err(Failure::new("invalid-argument", "something was written already").into()),

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use dotted::replication::{
-    Config, Event, Level, PeerId, Rebalancer, Rebalancing, Refusal, Replica, SpendError, Ticket, Topology,
+    Config, Event, Level, PeerId, Rebalancer, Rebalancing, Refusal, Replica, Role, SpendError, Ticket, Topology,
 };
 use dotted::{DeltaCrdt, Dot, Limits, VersionVector, Watched};
 
@@ -195,8 +195,12 @@ pub fn act(document: &mut Document, op: u8, now: u64, mut input: In<'_>) -> Resu
                 put_event(&event, &mut document.tickets, &mut out);
             }
         }
-        op::JOIN => replica.join(input.peer()?)?,
-        op::LEAVE => out.flag(replica.leave(input.peer()?)),
+        op::JOIN => {
+            let peer = input.peer()?;
+            replica.join(peer, if input.number()? == 1 { Role::Observer } else { Role::Voter })?;
+        }
+        op::CONNECTED => out.flag(replica.connected(input.peer()?)),
+        op::DISCONNECTED => out.flag(replica.disconnected(input.peer()?)),
         op::RETIRE => out.flag(replica.retire(input.peer()?)),
         op::TOPOLOGY => replica.set_topology(topology(&mut input)?),
         op::PERSISTED => replica.persisted(&VersionVector::decode(input.bytes()?, &Limits::default())?),

@@ -109,11 +109,12 @@ pub mod act {
     pub const TRANSMIT: u8 = 4;
     pub const EVENT: u8 = 5;
     pub const JOIN: u8 = 6;
-    pub const LEAVE: u8 = 7;
+    pub const DISCONNECTED: u8 = 7;
     pub const RETIRE: u8 = 8;
     pub const TOPOLOGY: u8 = 9;
     pub const PERSISTED: u8 = 10;
     pub const CONFIRM: u8 = 11;
     pub const REBASE: u8 = 12;
     pub const STOP: u8 = 13;
+    pub const CONNECTED: u8 = 14;
 }

@@ -61,6 +61,7 @@ pub fn read(document: &Document, op: u8, mut input: In<'_>) -> Result<Vec<u8>, F
                 out.uuid(peer.uuid());
                 out.flag(replica.targets().contains(peer));
                 out.flag(replica.is_in_sync_with(*peer));
+                out.flag(replica.connected_members().contains(peer));
             });
         }
         read_for::KNOWN_OF => {

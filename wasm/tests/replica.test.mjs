@@ -311,3 +311,25 @@ test("how rights are moved is said in known words", () => {
     assert.throws(() => group(1, { rebalance }), failsWith("invalid-argument"), String(rebalance));
   }
 });
+
+test("who has no connection counts for confirmations, and observers do not", () => {
+  const [a, b, c] = group(3);
+  assert.deepEqual(a.members().map(({ isConnected }) => isConnected), [true, true]);
+  a.store.set("seats").add(1);
+  assert.ok(a.disconnected(b.me) && !a.disconnected(b.me) && a.disconnected(c.me));
+  a.tick(100_000);
+  assert.equal(a.pollTransmit(), undefined);
+  const majority = a.confirm(a.store.lastDot, "majority", 200_000);
+  a.tick(200_000);
+  const events = [];
+  for (let event = a.pollEvent(); event !== undefined; event = a.pollEvent()) events.push(event);
+  const late = events.find(({ type }) => type === "unreachable");
+  assert.deepEqual([late.ticket, [...late.missing].sort()], [majority, [b.me, c.me].sort()]);
+  // All others are observers: this one is the majority.
+  a.join(b.me, "observer");
+  a.join(c.me, "observer");
+  const alone = a.confirm(a.store.lastDot, "majority", 300_000);
+  assert.deepEqual(a.pollEvent(), { type: "confirmed", ticket: alone });
+  assert.ok(a.connected(b.me) && !a.connected("00000000-0000-4000-8000-00000000abcd"));
+  assert.throws(() => a.join(b.me, "guest"), failsWith("invalid-argument"));
+});

@@ -41,6 +41,7 @@ export {
   type Bounds,
   decodeVersion,
   type Level,
+  type Role,
   type Member,
   type Rebalancing,
   type Refusal,

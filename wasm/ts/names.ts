@@ -109,11 +109,12 @@ export const enum Act {
   Transmit,
   Event,
   Join,
-  Leave,
+  Disconnected,
   Retire,
   Topology,
   Persisted,
   Confirm,
   Rebase,
   Stop,
+  Connected,
 }

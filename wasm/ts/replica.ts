@@ -158,8 +158,11 @@ export type ReplicaEvent =
   /** An event that this release has no form for. */
   | { readonly type: "other" };
 
-/** How many must have an event: this replica, so many (this one included), more than half, or all members. */
+/** How many must have an event: this replica, so many (this one included), more than half, or all voters. */
 export type Level = "local" | "majority" | "all" | number;
+
+/** What a member counts for: voters count for confirmations, observers for nothing. */
+export type Role = "voter" | "observer";
 
 /** A member of the group. */
 export interface Member {
@@ -168,6 +171,8 @@ export interface Member {
   readonly isTarget: boolean;
   /** Whether it is known to have the same as this replica. */
   readonly isInSync: boolean;
+  /** Whether there is a connection to it. */
+  readonly isConnected: boolean;
 }
 
 const REFUSALS: readonly Refusal[] = ["too-big", "bad-bytes", "forked", "other"];
@@ -240,14 +245,25 @@ export class Replica {
     return input.isAtEnd ? undefined : readEvent(input);
   }
 
-  /** Adds a member, or brings one back. A member already: nothing happens. */
-  join(peer: string): void {
-    this.#act(Act.Join, id(args(), peer));
+  /**
+   * Adds a member, or gives one another role. A voter counts for confirmations, connected or not, until it is retired; an
+   * observer reads and writes like all others and counts for nothing. A new one counts as connected.
+   */
+  join(peer: string, role: Role = "voter"): void {
+    if (role !== "voter" && role !== "observer") {
+      throw new CrdtError("invalid-argument", "a role is voter or observer");
+    }
+    this.#act(Act.Join, id(args(), peer).number(role === "observer" ? 1 : 0));
   }
 
-  /** A member is away for some time: it does not count for confirmations, and is still answered. */
-  leave(peer: string): boolean {
-    return this.#act(Act.Leave, id(args(), peer)).flag();
+  /** There is a connection to a member, or a new one: both sides speak at once. Says whether it is a member. */
+  connected(peer: string): boolean {
+    return this.#act(Act.Connected, id(args(), peer)).flag();
+  }
+
+  /** There is no connection to a member any more: nothing is made for it, and it counts for confirmations as before. */
+  disconnected(peer: string): boolean {
+    return this.#act(Act.Disconnected, id(args(), peer)).flag();
   }
 
   /** A member is gone for good: its messages are refused. What it wrote stays. */
@@ -275,11 +291,14 @@ export class Replica {
     return this.#act(Act.Confirm, args().text(dot).number(number).number(whole(deadline))).number();
   }
 
-  /** The members, without this replica and those that are away. */
+  /** The members without this replica, connected or not. */
   members(): Member[] {
     const input = this.store.read(Read.Members, args());
     const members: Member[] = [];
-    while (!input.isAtEnd) members.push({ peer: input.text(), isTarget: input.flag(), isInSync: input.flag() });
+    while (!input.isAtEnd) {
+      const peer = input.text();
+      members.push({ peer, isTarget: input.flag(), isInSync: input.flag(), isConnected: input.flag() });
+    }
     return members;
   }
 

@@ -27,7 +27,7 @@ impl<S: Subject> World<S> {
         }
         if self.plan.durable && self.nodes[number].own == Some(writer.uuid()) {
             // The writer goes on from here; nobody has seen what came after.
-            let writer = Writer::resume_with_clock(writer, Timestamp::default);
+            let writer = Writer::resume_exclusive_with_clock(writer, Timestamp::default);
             let is_lost = |dot: &Dot| writer.owns(&dot.replica) && dot.counter > writer.last(dot.replica.branch());
             self.subject.lost(&is_lost);
             self.seen.retain(|_, seen| !seen.version.iter().any(|(id, counter)| is_lost(&Dot::new(id, counter))));
@@ -114,7 +114,7 @@ impl<S: Subject> World<S> {
                 let id = self.nodes[number].id;
                 self.nodes[number].is_member = false;
                 self.crash(number)?;
-                self.replicas().for_each(|replica| _ = replica.leave(id));
+                self.replicas().for_each(|replica| _ = replica.disconnected(id));
                 let back = self.now + 500 + self.random.below(3_000) as u64;
                 self.at(back, Action::Return(number));
                 "group: one left"

@@ -82,7 +82,7 @@ fn operations_that_do_not_exist_are_refused_even_with_good_arguments() {
     for op in [0, settle::RECORD + 1, u8::MAX] {
         assert_eq!(code(document.settle(3.0, op, &name)), "invalid-argument");
     }
-    for op in [0, act::STOP + 1, u8::MAX] {
+    for op in [0, act::CONNECTED + 1, u8::MAX] {
         assert_eq!(code(member(2).act(op, 3.0, &name)), "invalid-argument");
     }
     assert_eq!(document.hash(), before);
@@ -159,7 +159,7 @@ fn members_refuse_garbage_and_stay_members() {
         }
     }
     // A message of a member that is none.
-    member.act(act::JOIN, 3.0, &crate::wire::Args::default().text(&crate::wire::id(1))).unwrap();
+    member.act(act::JOIN, 3.0, &crate::wire::Args::default().text(&crate::wire::id(1)).number(0)).unwrap();
     for bytes in GARBAGE {
         let message = crate::wire::Args::default().text(&crate::wire::id(1)).bytes(bytes);
         code(member.act(act::RECEIVE, 3.0, &message));

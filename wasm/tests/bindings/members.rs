@@ -41,8 +41,8 @@ fn run(members: [(&Remote, u8); 2], milliseconds: u32) -> usize {
 #[wasm_bindgen_test]
 fn two_members_converge_by_messages_alone() {
     let (one, two) = (member(1), member(2));
-    one.act(act::JOIN, 0.0, &Args::default().text(&id(2))).unwrap();
-    two.act(act::JOIN, 0.0, &Args::default().text(&id(1))).unwrap();
+    one.act(act::JOIN, 0.0, &Args::default().text(&id(2)).number(0)).unwrap();
+    two.act(act::JOIN, 0.0, &Args::default().text(&id(1)).number(0)).unwrap();
     one.write(0.0, write::SET_ADD, &named("set").words("milk")).unwrap();
     two.write(0.0, write::SET_ADD, &named("set").words("tea")).unwrap();
     assert!(run([(&one, 1), (&two, 2)], 5_000) > 0);
@@ -57,7 +57,7 @@ fn two_members_converge_by_messages_alone() {
 fn whoever_is_no_member_is_not_listened_to() {
     let (one, two) = (member(1), member(2));
     let before = one.hash();
-    two.act(act::JOIN, 0.0, &Args::default().text(&id(1))).unwrap();
+    two.act(act::JOIN, 0.0, &Args::default().text(&id(1)).number(0)).unwrap();
     two.write(0.0, write::SET_ADD, &named("set").words("tea")).unwrap();
     two.act(act::TICK, 2_000.0, &[]).unwrap();
     let message = two.act(act::TRANSMIT, 2_000.0, &[]).unwrap();

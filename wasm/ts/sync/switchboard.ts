@@ -34,7 +34,6 @@ interface Line {
   only: string | undefined;
 }
 
-const AWAY_MAX = 256;
 const NOTHING = new Uint8Array();
 
 /** Links and who was met over them: frames in, frames out. */
@@ -42,7 +41,6 @@ export class Switchboard {
   readonly #operator: Operator;
   readonly #lines = new Set<Line>();
   readonly #peers = new Map<string, { readonly line: Line; heard: number }>();
-  readonly #away: string[] = [];
   sent = 0;
   received = 0;
 
@@ -118,7 +116,6 @@ export class Switchboard {
   /** Forgets all, as a new replica has to. */
   forget(): void {
     for (const line of this.#lines) this.#leaveAll(line);
-    this.#away.length = 0;
   }
 
   #lineIs(line: Line, state: LinkState, error: CrdtError | undefined): void {
@@ -181,15 +178,16 @@ export class Switchboard {
   #meet(line: Line, peer: string): boolean {
     if (this.#peers.has(peer)) return true;
     try {
-      this.#operator.replica().join(peer);
+      // Pages come and go under names that are drawn anew: they count for nothing, and make room for each other.
+      const replica = this.#operator.replica();
+      replica.join(peer, "observer");
+      replica.connected(peer);
     } catch (error) {
       if (!(error instanceof CrdtError)) throw error;
       this.#operator.problem(error);
       this.#send(line, FrameKind.Refused, peer, NOTHING);
       return false;
     }
-    const away = this.#away.indexOf(peer);
-    if (away >= 0) this.#away.splice(away, 1);
     this.#peers.set(peer, { line, heard: now() });
     this.#operator.changed();
     return true;
@@ -198,16 +196,12 @@ export class Switchboard {
   #leave(peer: string): void {
     const known = this.#peers.get(peer);
     if (known === undefined) return;
-    const replica = this.#operator.replica();
     this.#peers.delete(peer);
-    replica.leave(peer);
+    this.#operator.replica().disconnected(peer);
     if (this.#operator.isRelay) {
       this.#operator.presence.remove(peer);
       this.#passOn(known.line, { kind: FrameKind.Bye, from: peer, to: undefined, content: NOTHING });
     }
-    this.#away.push(peer);
-    // Names are drawn anew by each page: most never come back. Who does takes another one.
-    if (this.#away.length > AWAY_MAX) replica.retire(this.#away.shift() as string);
     this.#operator.changed();
   }
 
