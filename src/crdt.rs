@@ -76,6 +76,12 @@ pub trait DeltaCrdt: Crdt + Default {
     /// [`RebaseError`]. The value is as it was.
     fn rebase(&mut self, shared: &Self::Shared, writer: &mut Writer) -> Result<(), RebaseError>;
 
+    /// Goes on with the state of another replica that has seen the same and differs. See [`Causal::adopt`].
+    ///
+    /// # Errors
+    /// [`ApplyError`]. The value is as it was.
+    fn adopt(&mut self, theirs: Self, writer: &mut Writer) -> Result<(), ApplyError>;
+
     /// Removals up to here may have been discarded.
     fn floor(&self) -> &VersionVector;
 
@@ -185,6 +191,10 @@ impl<F: FragmentCodec> DeltaCrdt for Causal<F> {
 
     fn rebase(&mut self, shared: &Shared<F>, writer: &mut Writer) -> Result<(), RebaseError> {
         self.rebase(&Self::new(), shared, writer).map(drop)
+    }
+
+    fn adopt(&mut self, theirs: Self, writer: &mut Writer) -> Result<(), ApplyError> {
+        self.adopt(theirs, writer)
     }
 
     fn floor(&self) -> &VersionVector {

@@ -382,6 +382,49 @@ fn equal_versions_are_audited_when_two_meet() {
     assert_eq!(with(Mutant::NoFirstAudit, diverged), 0);
 }
 
+/// The remedy that `Diverged` names: one of the two adopts what the other one exports.
+#[test]
+fn members_that_diverged_come_together_and_nothing_that_they_show_is_lost() {
+    for adopts in [0, 1] {
+        let mut group = Group::new(3);
+        for at in 0..2 {
+            group.machines[at].lineage = 0;
+            group.start(at, at as u64, 1);
+            (0..3).for_each(|element| group.machines[at].write(10 * at as u64 + element));
+            // Both have one thing in common.
+            group.machines[at].write(7);
+            group.machines[at].persist();
+            group.start(at, 10 + at as u64, 0);
+        }
+        group.run(&[0, 1], 1_000);
+        assert_eq!(group.diverged, 2);
+        // Each goes on meanwhile, and takes in what the other one writes.
+        group.machines[0].write(30);
+        group.machines[1].write(31);
+        group.run(&[0, 1], 5_000);
+        let export = group.machines[1 - adopts].member().export().unwrap();
+        let member = group.machines[adopts].member();
+        let before = member.value().clone();
+        assert!(member.adopt(&export[..export.len() - 1]).is_err());
+        assert_eq!(member.value(), &before);
+        member.adopt(&export).unwrap();
+        assert!(!member.is_stored() && member.replica().published().is_empty(), "nothing leaves before it is stored");
+        group.diverged = 0;
+        group.machines[adopts].persist();
+        assert!(group.machines[adopts].member().is_stored());
+        // It is found again after a crash.
+        group.start(adopts, 20, 0);
+        group.start(2, 2, 0);
+        let all: Vec<_> = (0..3).collect();
+        group.run(&all, 60_000);
+        let states: Vec<_> = group.machines.iter_mut().map(|machine| machine.member().value().clone()).collect();
+        assert!(states.iter().all(|state| state == &states[0]));
+        let set: BTreeSet<_> = states[0].view().0.iter().copied().collect();
+        assert_eq!(set, BTreeSet::from([0, 1, 2, 7, 10, 11, 12, 30, 31]));
+        assert_eq!(group.diverged, 0);
+    }
+}
+
 /// A member that lies about another's events makes it take new ids, a few times; it never stops it.
 #[test]
 fn a_claimed_fork_stops_nobody() {

@@ -463,6 +463,10 @@ impl<S: Kind> Fragment for DotStore<S> {
             })
     }
 
+    fn missing_of(&self, lost: &Self, incoming: &Incoming<'_>, name: &mut dyn FnMut(Raw) -> Raw) -> StoreDelta<S> {
+        self.missing(lost, incoming, name)
+    }
+
     fn collect_counts(&self, own: &dyn Fn(u32) -> bool) -> StoreDelta<S> {
         self.counts_of(own)
     }

@@ -95,6 +95,10 @@ pub trait Fragment: Default + Clone + Send + Sync + 'static {
     #[doc(hidden)]
     fn same_live(&self, other: &Self, incoming: &Incoming<'_>) -> bool;
 
+    /// The live events of another value that are not here, by key, under the names that `name` gives.
+    #[doc(hidden)]
+    fn missing_of(&self, lost: &Self, incoming: &Incoming<'_>, name: &mut dyn FnMut(Raw) -> Raw) -> Self::Delta;
+
     /// The counts of these writers: the keys that name one of them.
     #[doc(hidden)]
     fn collect_counts(&self, own: &dyn Fn(u32) -> bool) -> Self::Delta;
@@ -237,6 +241,10 @@ macro_rules! tuple {
 
             fn same_live(&self, other: &Self, incoming: &Incoming<'_>) -> bool {
                 true $(&& self.$part.same_live(&other.$part, incoming))+
+            }
+
+            fn missing_of(&self, lost: &Self, incoming: &Incoming<'_>, name: &mut dyn FnMut(Raw) -> Raw) -> Self::Delta {
+                ($(self.$part.missing_of(&lost.$part, incoming, name),)+)
             }
 
             fn collect_new_counts(&self, since: &Since<'_>, own: &dyn Fn(u32) -> bool, upto: &[u64]) -> Self::Delta {

@@ -21,6 +21,7 @@ mod index;
 mod lookup;
 mod operation;
 mod rebase;
+mod salvage;
 mod store;
 mod table;
 mod view;

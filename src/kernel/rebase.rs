@@ -265,7 +265,7 @@ impl<S: Kind> StoreDelta<S> {
         }
     }
 
-    fn list(&mut self, key: S::Key, events: Effects<S::Value>) {
+    pub(super) fn list(&mut self, key: S::Key, events: Effects<S::Value>) {
         if !events.is_empty() {
             self.keys.push((key, events.len() as u32));
             self.events.extend(events);

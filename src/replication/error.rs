@@ -139,6 +139,27 @@ impl fmt::Display for JoinError {
 
 impl core::error::Error for JoinError {}
 
+/// Why the state of another replica was not adopted. Nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AdoptError {
+    /// Malformed or refused: it cannot be read.
+    Decode(DecodeError),
+    /// Refused: there is no room for both.
+    Apply(ApplyError),
+}
+
+impl fmt::Display for AdoptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Decode(error) => write!(f, "the other state cannot be read: {error}"),
+            Self::Apply(error) => fmt::Display::fmt(error, f),
+        }
+    }
+}
+
+impl core::error::Error for AdoptError {}
+
 /// There are as many confirmations, waited for or not polled, as [`Bounds::tickets`](super::Bounds) allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooManyTickets;

@@ -42,6 +42,9 @@ pub enum Event {
     },
     /// Loud: a peer has seen exactly the same events and has another state. One of both is damaged, or
     /// two writers have used one id. Raised once per peer and version.
+    ///
+    /// The remedy: one of the two [adopts](super::Member::adopt) what the other one [exports](super::Member::export).
+    /// Take the one whose storage was copied, set back or damaged.
     Diverged {
         /// The peer.
         peer: PeerId,

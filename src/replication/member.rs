@@ -4,8 +4,8 @@ use core::fmt;
 
 use super::budget::Budget;
 use super::{
-    Config, Event, ForkCheck, JoinError, Level, PeerId, Replica, ReplicaError, Role, Ticket, TooManyTickets, Topology,
-    Transmit,
+    AdoptError, Config, Event, ForkCheck, JoinError, Level, PeerId, Replica, ReplicaError, Role, Ticket,
+    TooManyTickets, Topology, Transmit,
 };
 use crate::DeltaCrdt;
 use crate::causality::{Dot, Forked, VersionVector, Writer};
@@ -163,7 +163,7 @@ impl<C: DeltaCrdt> Member<C> {
     /// Whether everything is durable.
     #[must_use]
     pub fn is_stored(&self) -> bool {
-        self.journal.persisted() == self.value().version() && !self.journal.is_busy()
+        self.journal.has(self.value().version()) && !self.journal.is_busy()
     }
 
     /// Writes. It counts here at once; it leaves once it is [`persisted`](Member::persisted).
@@ -190,6 +190,20 @@ impl<C: DeltaCrdt> Member<C> {
             return Err(NotStored);
         }
         Ok(self.replica.export())
+    }
+
+    /// The remedy after [`Event::Diverged`], for one of the two: goes on with what the other one
+    /// [exported](Member::export), and writes again under a new id what is shown here and not there. See
+    /// [`Replica::adopt`].
+    ///
+    /// # Errors
+    /// [`AdoptError`]. Nothing has changed then.
+    pub fn adopt(&mut self, theirs: &[u8]) -> Result<(), AdoptError> {
+        let writer = (self.new_writer)();
+        self.replica.adopt(theirs, writer)?;
+        self.journal.outdate();
+        self.watch_storage();
+        Ok(())
     }
 
     /// The next step for the storage, if something is to be stored and no step is under way. Do it durably
@@ -326,7 +340,7 @@ impl<C: DeltaCrdt> Member<C> {
 
     /// Notes since when the storage is behind.
     fn watch_storage(&mut self) {
-        if self.journal.persisted() == self.replica.value().version() {
+        if self.journal.has(self.replica.value().version()) {
             self.waiting = None;
         } else if self.waiting.is_none() {
             let since = self.replica.now;

@@ -80,7 +80,7 @@ mod watches;
 pub use config::{Bounds, Config, ForkCheck, Timing};
 pub use confirmations::{Level, Ticket};
 pub use conflict_log::{ConflictId, ConflictLog, LogConfig, LogEntry, LogKeys, LogPlace, LogVersion};
-pub use error::{JoinError, ReplicaError, TooManyTickets};
+pub use error::{AdoptError, JoinError, ReplicaError, TooManyTickets};
 pub use event::{Event, Refusal};
 pub use member::{Member, NotStored};
 pub use membership::Role;

@@ -9,7 +9,7 @@ use super::parts::Encoded;
 use super::peer::{Peer, Say};
 use super::random::Random;
 use super::watches::Watches;
-use super::{Config, Event, JoinError, Level, PeerId, Refusal, Role, Ticket, TooManyTickets, Topology};
+use super::{AdoptError, Config, Event, JoinError, Level, PeerId, Refusal, Role, Ticket, TooManyTickets, Topology};
 use crate::DeltaCrdt;
 use crate::causality::{Dot, Forked, VersionVector, Writer};
 use crate::kernel::RebaseError;
@@ -256,19 +256,45 @@ impl<C: DeltaCrdt> Replica<C> {
     /// [`RebaseError`]. Nothing has changed then.
     pub fn rebase(&mut self, mut writer: Writer) -> Result<Writer, RebaseError> {
         self.value.rebase(&self.shared, &mut writer)?;
+        Ok(self.go_on_as(writer))
+    }
+
+    /// The remedy after [`Event::Diverged`], for one of the two: goes on with the state of the other one, as its
+    /// [`export`](Replica::export) gives it, and writes again, under a new writer, what is shown here and not there. Returns
+    /// the writer before. Costs O(both states). With durable storage, nothing leaves before all of it is
+    /// [persisted](Replica::persisted) again.
+    ///
+    /// See [`Causal::adopt`](crate::Causal::adopt) for what is beyond repair. Others who hold the state that was given up
+    /// find that they differ, too.
+    ///
+    /// # Errors
+    /// [`AdoptError`]. Nothing has changed then.
+    pub fn adopt(&mut self, theirs: &[u8], mut writer: Writer) -> Result<Writer, AdoptError> {
+        let theirs = C::decode(theirs, &self.config.bounds.decode).map_err(AdoptError::Decode)?;
+        self.value.adopt(theirs, &mut writer).map_err(AdoptError::Apply)?;
+        // What is durable is another state of the same version.
+        self.durable = VersionVector::new();
+        self.hash = None;
+        Ok(self.go_on_as(writer))
+    }
+
+    /// Events have other names than before.
+    fn go_on_as(&mut self, writer: Writer) -> Writer {
         self.went_back();
+        self.encoded = None;
         self.shared = C::default().shared(writer.uuid());
         self.forked = None;
         self.dirty = true;
         for (_, peer) in self.members.all_mut() {
             peer.forked = false;
+            peer.diverged = None;
             // It has not left, and would keep the peer from sending for a while.
             peer.nack.take_if(|nack| nack.why == Why::Refused(Refusal::Forked));
         }
         for peer in self.members.targets().to_vec() {
             self.greet(peer);
         }
-        Ok(core::mem::replace(&mut self.writer, writer))
+        core::mem::replace(&mut self.writer, writer)
     }
 
     /// Adds a member, or gives one another role. A new one counts as [connected](Replica::connected) until it is said to

@@ -49,6 +49,8 @@ pub struct Journal<C> {
     /// Of the application's data: that of the limits with which it was opened.
     schema: u32,
     pending: Option<Pending>,
+    /// What is stored is another state of the version that was persisted.
+    is_outdated: bool,
     value: PhantomData<fn() -> C>,
 }
 
@@ -169,6 +171,7 @@ impl<C: DeltaCrdt> Journal<C> {
             log_bytes: 1 << 20,
             schema: limits.schema,
             pending: None,
+            is_outdated: false,
             value: PhantomData,
         };
         let writer = writer.map(|writer| match mutants::on(Mutant::ResumeFromValue) {
@@ -211,6 +214,20 @@ impl<C: DeltaCrdt> Journal<C> {
         self.log
     }
 
+    /// Whether all of a version is durable.
+    #[must_use]
+    pub fn has(&self, version: &VersionVector) -> bool {
+        !self.is_outdated && self.persisted == *version
+    }
+
+    /// The value holds something else than before under names that were persisted
+    /// ([`Causal::adopt`](crate::Causal::adopt)): the next step stores all of it.
+    pub fn outdate(&mut self) {
+        // A step that is under way holds what was there before.
+        self.failed();
+        self.is_outdated = true;
+    }
+
     /// Whether a step was given out and not answered yet.
     #[must_use]
     pub const fn is_busy(&self) -> bool {
@@ -227,11 +244,12 @@ impl<C: DeltaCrdt> Journal<C> {
     pub fn record(&mut self, value: &C, writer: &Writer) -> Option<Step> {
         let version = value.version();
         let record = writer.record();
-        if self.pending.is_some() || (self.writer.as_ref() == Some(&record) && *version == self.persisted) {
+        if self.pending.is_some() || (self.writer.as_ref() == Some(&record) && self.has(version)) {
             return None;
         }
-        let continues =
-            self.persisted <= *version && self.writer.as_ref().is_none_or(|before| writer.follows(before.uuid()));
+        let continues = !self.is_outdated
+            && self.persisted <= *version
+            && self.writer.as_ref().is_none_or(|before| writer.follows(before.uuid()));
         let room = self.log.filter(|&log| continues && log <= self.log_bytes.max(self.snapshot));
         let pending = |generation, log, snapshot| {
             Some(Pending { version: version.clone(), writer: record.clone(), generation, log, snapshot })
@@ -264,6 +282,7 @@ impl<C: DeltaCrdt> Journal<C> {
         self.generation = generation;
         self.log = Some(log);
         self.snapshot = snapshot;
+        self.is_outdated = false;
     }
 
     /// The step that was given out failed, or may have. What it wrote may be there in part, so the log is

@@ -278,6 +278,16 @@ impl Crdt for Watched {
     }
 }
 
+impl Watched {
+    /// Events have other names: what is shown in their order, or decided by it, may be another.
+    fn begin_anew(&mut self) {
+        self.snapshots.clear();
+        self.batches.clear();
+        (self.pending, self.missed) = (0, true);
+        self.revision += 1;
+    }
+}
+
 impl DeltaCrdt for Watched {
     type Delta = Delta<StoreBody>;
 
@@ -335,11 +345,13 @@ impl DeltaCrdt for Watched {
 
     fn rebase(&mut self, shared: &Self::Shared, writer: &mut Writer) -> Result<(), RebaseError> {
         DeltaCrdt::rebase(&mut self.store, shared, writer)?;
-        // Events have other names: what is shown in their order, or decided by it, may be another.
-        self.snapshots.clear();
-        self.batches.clear();
-        (self.pending, self.missed) = (0, true);
-        self.revision += 1;
+        self.begin_anew();
+        Ok(())
+    }
+
+    fn adopt(&mut self, theirs: Self, writer: &mut Writer) -> Result<(), ApplyError> {
+        self.store.adopt(theirs.store, writer)?;
+        self.begin_anew();
         Ok(())
     }
 

@@ -92,6 +92,10 @@ impl<const WRONG: u8> DeltaCrdt for Wrapper<WRONG> {
         DeltaCrdt::rebase(&mut self.set, shared, writer)
     }
 
+    fn adopt(&mut self, theirs: Self, writer: &mut Writer) -> Result<(), ApplyError> {
+        DeltaCrdt::adopt(&mut self.set, theirs.set, writer)
+    }
+
     fn floor(&self) -> &VersionVector {
         self.set.floor()
     }
