@@ -80,7 +80,7 @@ pub enum Mutant {
     PersistedTooEarly,
     /// Storage: an append that failed is followed by another.
     AppendAfterFailure,
-    /// Replication: what is known of a peer never becomes less.
+    /// Replication: what is known of a peer never becomes less, not with a new start of it either.
     KnownOnlyRises,
     /// Replication: a delta that was not answered is not sent again.
     NoRetry,
@@ -90,6 +90,8 @@ pub enum Mutant {
     NoSharpCheck,
     /// Replication: whoever has no connection does not count for confirmations.
     ElectorateIsConnected,
+    /// Replication: what is known of a peer outlives its start.
+    SessionsIgnored,
     /// Replication: equal versions at first contact are believed.
     NoFirstAudit,
 }

@@ -104,6 +104,11 @@ impl Confirmations {
         }
     }
 
+    /// A peer has started anew, perhaps without what it had.
+    pub(super) fn forget(&mut self, peer: PeerId) {
+        self.pending.iter_mut().for_each(|pending| _ = pending.by.remove(&peer));
+    }
+
     /// The branches that somebody waits for here.
     pub(super) fn branches(&self) -> Vec<ReplicaId> {
         let remote = self.pending.iter().filter(|pending| pending.level != Level::Local);

@@ -51,6 +51,12 @@ pub enum Event {
         /// What both have seen.
         version: VersionVector,
     },
+    /// Loud: two processes seem to say that they are this peer, in turns. Each is begun anew with whenever it takes its
+    /// turn, so that little gets done. Give one of them an id of its own.
+    TwoSessions {
+        /// The peer.
+        peer: PeerId,
+    },
     /// A peer refused a delta for good. It is tried again after a pause.
     Refused {
         /// The peer.

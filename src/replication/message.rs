@@ -21,6 +21,14 @@ pub(super) const MAX_RANGES: usize = 64;
 /// XXH64 of the canonical view.
 pub(super) const HASH_SCHEME: u8 = 1;
 
+/// What a message is about and who says it: the store, and the session of the sender, drawn at random at each of its
+/// starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sender {
+    pub(super) store: Uuid,
+    pub(super) session: u32,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Message {
     Have(Have),
@@ -89,7 +97,7 @@ pub(super) fn parts_of(total: usize, size: usize) -> u32 {
 }
 
 impl Message {
-    pub(super) fn encode(&self, store: Uuid) -> Vec<u8> {
+    pub(super) fn encode(&self, sender: Sender) -> Vec<u8> {
         let content = match self {
             Self::Have(_) => Content::Have,
             Self::Part(_) => Content::Part,
@@ -97,7 +105,8 @@ impl Message {
             Self::Audit(_) => Content::Audit,
         };
         seal_plain(content, |out| {
-            out.extend_from_slice(store.as_bytes());
+            out.extend_from_slice(sender.store.as_bytes());
+            out.extend_from_slice(&sender.session.to_le_bytes());
             match self {
                 Self::Have(have) => have.put(out),
                 Self::Part(part) => part.put(out),
@@ -107,13 +116,14 @@ impl Message {
         })
     }
 
-    /// Reads a message and the store that it is about.
-    pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<(Uuid, Self), DecodeError> {
+    /// Reads a message, and who sent it.
+    pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<(Sender, Self), DecodeError> {
         let kinds = [Content::Have, Content::Part, Content::Nack, Content::Audit];
         let content = kinds.into_iter().find(|&kind| claimed(bytes) == Some(kind as u8)).unwrap_or(Content::Have);
         let mut reader = open_plain(bytes, content, limits.bytes)?;
         let reader = &mut reader;
         let store = reader.uuid()?;
+        let session = u32::from_le_bytes(reader.array()?);
         let message = match content {
             Content::Part => Self::Part(Part::take(reader)?),
             Content::Nack => Self::Nack(Nack::take(reader, limits)?),
@@ -121,7 +131,7 @@ impl Message {
             _ => Self::Have(Have::take(reader, limits)?),
         };
         reader.end()?;
-        Ok((store, message))
+        Ok((Sender { store, session }, message))
     }
 }
 
@@ -369,7 +379,7 @@ mod tests {
 
     #[test]
     fn messages_have_one_form_and_nothing_else_is_read() {
-        let store = Uuid::from_u128(9);
+        let store = Sender { store: Uuid::from_u128(9), session: 5 };
         let limits = Limits::default();
         for message in examples() {
             let bytes = message.encode(store);

@@ -1,6 +1,8 @@
 use super::budget::Budget;
 use super::message::{Nack, Why};
 use super::parts::{Pinned, Stagings};
+use alloc::collections::VecDeque;
+
 use super::{Bounds, Role};
 use crate::causality::VersionVector;
 
@@ -57,11 +59,26 @@ pub(super) struct Peer {
     /// The version at which it was found to differ.
     pub(super) diverged: Option<VersionVector>,
     pub(super) forked: bool,
-    /// It was heard once.
+    /// It was heard once in its session.
     pub(super) met: bool,
+    /// The latest of its starts, and some before.
+    pub(super) session: Option<u32>,
+    pub(super) ended: VecDeque<u32>,
+    /// How many messages came from earlier starts.
+    pub(super) late: u32,
+    /// How often one that had ended went on.
+    pub(super) returns: u32,
 }
 
 impl Peer {
+    /// How many starts before the latest one are remembered.
+    const ENDED_SESSIONS: usize = 4;
+    /// How many messages of an earlier start are passed over. If more come, it may be the latest one after all, of which a
+    /// message was overtaken.
+    const LATE_MESSAGES: u32 = 2;
+    /// How often starts take turns before that is taken for two processes.
+    const RETURNS: u32 = 4;
+
     /// The longest part of a delta until a peer has said what it accepts.
     const PART_BYTES_UNTOLD: usize = 64 << 10;
 
@@ -90,6 +107,10 @@ impl Peer {
             diverged: None,
             forked: false,
             met: false,
+            session: None,
+            ended: VecDeque::new(),
+            late: 0,
+            returns: 0,
         }
     }
 
@@ -125,6 +146,33 @@ impl Peer {
     /// What it lacks, given what is known of it.
     pub(super) fn lacks(&self, version: &VersionVector) -> bool {
         self.known.as_ref().is_some_and(|known| !version.is_within(known))
+    }
+
+    /// Whether a message comes from before its latest start.
+    pub(super) fn is_late(&mut self, session: u32) -> bool {
+        let is_late = self.ended.contains(&session) && self.late < Self::LATE_MESSAGES;
+        self.late += u32::from(is_late);
+        is_late
+    }
+
+    /// It has started anew: whatever was heard of it and told to it was another process. Says whether both of them seem
+    /// to be there.
+    pub(super) fn begin_session(&mut self, session: u32, ended: u32) -> bool {
+        self.forget_exchange();
+        self.known = None;
+        self.told = None;
+        self.max_bytes = None;
+        self.met = false;
+        (self.paused_until, self.refusals) = (0, 0);
+        let returns = self.ended.contains(&session);
+        self.ended.retain(|&before| before != session);
+        self.ended.push_back(ended);
+        if self.ended.len() > Self::ENDED_SESSIONS {
+            self.ended.pop_front();
+        }
+        self.late = 0;
+        self.returns = if returns { self.returns + 1 } else { 0 };
+        self.returns == Self::RETURNS
     }
 
     pub(super) fn forget_exchange(&mut self) {

@@ -33,6 +33,7 @@ impl<C: DeltaCrdt> Replica<C> {
             confirmations: self.confirmations.clone(),
             watches: self.watches.clone(),
             round: self.round,
+            session: self.session,
             dirty: self.dirty,
             rumors: self.rumors,
             rumor_at: self.rumor_at,
@@ -62,6 +63,7 @@ impl<C: DeltaCrdt> Replica<C> {
             events,
             confirmations,
             watches,
+            session,
             round,
             dirty,
             rumors,
@@ -88,7 +90,7 @@ impl<C: DeltaCrdt> Replica<C> {
         let [rumor_at, beat_at] = [rumor_at, beat_at].map(|at| from_now(*at, *now));
         _ = write!(
             out,
-            "{me:?} {:?} {:?} {durable:?} {forked:?} {shared:?} {events:?} {confirmations:?} {watches:?} {round} {dirty} \
+            "{me:?} {:?} {:?} {durable:?} {forked:?} {shared:?} {events:?} {confirmations:?} {watches:?} {session} {round} {dirty} \
              {rumors} {rumor_at:?} {beat_at:?} {beats} {beaten:?} {encoded:?} {:?} {:?} {:?}",
             value.encode(),
             writer.record(),
@@ -142,6 +144,10 @@ impl Peer {
             diverged,
             forked,
             met,
+            session,
+            ended,
+            late,
+            returns,
         } = self;
         let [push_at, news_at, retry_at] = [push_at, news_at, retry_at].map(|at| from_now(*at, now));
         let paused = paused_until.saturating_sub(now);
@@ -154,7 +160,7 @@ impl Peer {
         _ = write!(
             out,
             "{role:?} {is_connected} {known:?} {max_bytes:?} {say:?} {nack:?} {audit} {pinned:?} {owes:?} {told:?} {waits} {staged:?} \
-             {push_at:?} {news_at:?} {retry_at:?} {attempts} {paused} {refusals} {empty:?} {diverged:?} {forked} {met}"
+             {push_at:?} {news_at:?} {retry_at:?} {attempts} {paused} {refusals} {empty:?} {diverged:?} {forked} {met} {session:?} {ended:?} {late} {returns}"
         );
     }
 }

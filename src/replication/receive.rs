@@ -50,10 +50,13 @@ impl<C: DeltaCrdt> Replica<C> {
             return Err(ReplicaError::TooLong { peer: from, bytes: bytes.len() });
         }
         let limits = bounds.decode.clone().with_bytes(bounds.message_bytes);
-        let (store, message) =
+        let (sender, message) =
             Message::decode(bytes, &limits).map_err(|error| ReplicaError::Malformed { peer: from, error })?;
-        if store != self.config.store {
+        if sender.store != self.config.store {
             return Err(ReplicaError::WrongStore { peer: from });
+        }
+        if !self.is_current(from, sender.session) {
+            return Ok(());
         }
         match message {
             Message::Have(have) => self.on_have(from, have),
@@ -61,6 +64,27 @@ impl<C: DeltaCrdt> Replica<C> {
             Message::Nack(nack) => self.on_nack(from, &nack),
             Message::Audit(audit) => self.on_audit(from, audit),
         }
+    }
+
+    /// Whether a message is of the latest start of a peer. With a new one, what was known of the peer is forgotten.
+    fn is_current(&mut self, from: PeerId, session: u32) -> bool {
+        let Some(peer) = self.members.get_mut(from) else { return false };
+        let ignores = mutants::on(Mutant::SessionsIgnored) || mutants::on(Mutant::KnownOnlyRises);
+        if peer.session == Some(session) || ignores {
+            return true;
+        }
+        if peer.is_late(session) {
+            return false;
+        }
+        if let Some(ended) = peer.session.replace(session) {
+            let is_twice = peer.begin_session(session, ended);
+            self.confirmations.forget(from);
+            self.watches.forget(from);
+            if is_twice {
+                self.events.push(Event::TwoSessions { peer: from });
+            }
+        }
+        true
     }
 
     fn on_have(&mut self, from: PeerId, have: Have) -> Result<(), ReplicaError> {

@@ -42,6 +42,8 @@ pub struct Replica<C: DeltaCrdt> {
     pub(super) events: Events,
     pub(super) confirmations: Confirmations,
     pub(super) watches: Watches,
+    /// Drawn at random: which start of this replica it is.
+    pub(super) session: u32,
     /// The number of the round in which others are asked for confirmations.
     pub(super) round: u64,
     /// There are local changes that were not scheduled yet: `update` is not told the time.
@@ -68,10 +70,13 @@ impl<C: DeltaCrdt> Replica<C> {
     pub fn new(value: C, writer: Writer, config: Config) -> Self {
         let bounds = config.bounds.clone();
         let config = config.with_bounds(bounds);
+        let mut random = Random::new(config.seed);
+        let session = random.next() as u32;
         Self {
             durable: value.version().clone(),
             now: 0,
-            random: Random::new(config.seed),
+            random,
+            session,
             members: Membership::new(config.me, config.topology.clone()),
             forked: None,
             shared: value.shared(writer.uuid()),

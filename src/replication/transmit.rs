@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::message::{Audit, HASH_SCHEME, Have, Message};
+use super::message::{Audit, HASH_SCHEME, Have, Message, Sender};
 use super::peer::Say;
 use super::{Event, PeerId, Replica};
 use crate::DeltaCrdt;
@@ -34,12 +34,12 @@ impl<C: DeltaCrdt> Replica<C> {
     }
 
     fn message_for(&mut self, to: PeerId, published: &VersionVector) -> Option<Vec<u8>> {
-        let store = self.config.store;
+        let sender = self.sender();
         let peer = self.members.get_mut(to).filter(|peer| peer.is_connected)?;
         if let Some(mut nack) = peer.nack.take() {
             nack.version = published.clone();
             peer.told = Some(published.clone());
-            let bytes = Message::Nack(nack).encode(store);
+            let bytes = Message::Nack(nack).encode(sender);
             if let Some(bytes) = self.fitting(to, bytes) {
                 return Some(bytes);
             }
@@ -52,7 +52,7 @@ impl<C: DeltaCrdt> Replica<C> {
         if peer.audit && self.value.version() == published {
             peer.audit = false;
             let audit = Audit { version: published.clone(), scheme: HASH_SCHEME, hash: self.state_hash() };
-            if let Some(bytes) = self.fitting(to, Message::Audit(audit).encode(store)) {
+            if let Some(bytes) = self.fitting(to, Message::Audit(audit).encode(sender)) {
                 return Some(bytes);
             }
         }
@@ -66,13 +66,17 @@ impl<C: DeltaCrdt> Replica<C> {
             // The answer is waited for from now on.
             peer.retry_at = None;
         }
-        let bytes = Message::Part(part).encode(store);
+        let bytes = Message::Part(part).encode(sender);
         self.rearm(to);
         Some(bytes)
     }
 
+    fn sender(&self) -> Sender {
+        Sender { store: self.config.store, session: self.session }
+    }
+
     fn have_for(&mut self, to: PeerId, published: &VersionVector) -> Option<Vec<u8>> {
-        let (store, me) = (self.config.store, self.config.me);
+        let (sender, me) = (self.sender(), self.config.me);
         let peer = self.members.get_mut(to)?;
         let say = core::mem::take(&mut peer.say);
         if say == Say::Nothing {
@@ -92,10 +96,10 @@ impl<C: DeltaCrdt> Replica<C> {
             watches,
             seen,
         };
-        let mut bytes = Message::Have(have.clone()).encode(store);
+        let mut bytes = Message::Have(have.clone()).encode(sender);
         if bytes.len() > max_bytes {
             (have.watches, have.seen) = (Vec::new(), Vec::new());
-            bytes = Message::Have(have).encode(store);
+            bytes = Message::Have(have).encode(sender);
         }
         self.rearm(to);
         self.fitting(to, bytes)

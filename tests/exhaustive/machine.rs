@@ -78,6 +78,7 @@ pub struct Machine {
     now: u64,
     /// How many writers it has had.
     writers: u64,
+    starts: u64,
     disk: Option<Disk>,
     backup: Option<(Stored, String)>,
 }
@@ -161,17 +162,19 @@ impl Machine {
         };
         let machine = Self {
             me,
-            replica: Self::replica(me, value, writer(me, 0), group),
+            replica: Self::replica(me, value, writer(me, 0), 0, group),
             now: 0,
             writers: 1,
+            starts: 0,
             disk,
             backup: None,
         };
         machine.settle(Effect::Nothing)
     }
 
-    fn replica(me: usize, value: Set, writer: Writer, group: &Group) -> Replica<Set> {
-        let mut config = Config::new(peer(me), Uuid::from_u128(7), 0)
+    fn replica(me: usize, value: Set, writer: Writer, starts: u64, group: &Group) -> Replica<Set> {
+        // Each start is a session of its own.
+        let mut config = Config::new(peer(me), Uuid::from_u128(7), starts)
             .with_topology(group.topology.clone())
             .with_timing(timing())
             .with_bounds(Bounds { attempts: 2, ..Bounds::default() });
@@ -221,6 +224,7 @@ impl Machine {
             replica: self.replica.duplicate(seed),
             now: self.now,
             writers: self.writers,
+            starts: self.starts,
             disk: self.disk.as_ref().map(Disk::duplicate),
             backup: self.backup.clone(),
         }
@@ -359,7 +363,8 @@ impl Machine {
             }
         };
         self.now = 0;
-        self.replica = Self::replica(self.me, value, writer, group);
+        self.starts += 1;
+        self.replica = Self::replica(self.me, value, writer, self.starts, group);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Loss, old copies, restores, crashes: schedules that a lesser protocol does not survive, or never ends.
 
-use dotted::replication::{Bounds, Event, Refusal, Replica, Role, Topology};
+use dotted::replication::{Bounds, Event, Refusal, Replica, Role, Timing, Topology};
 use dotted::{Limits, Writer};
 
 use crate::net::*;
@@ -232,4 +232,88 @@ fn durability_may_lag_behind_for_ever() {
         assert!(net.replicas[1].value().version().is_within(&net.replicas[0].published()));
     }
     assert!(net.replicas[1].value().len() > 150);
+}
+
+/// A message from before a crash that comes after it says what is not true any more.
+#[test]
+fn what_a_peer_said_before_it_started_again_is_passed_over() {
+    let timing = Timing { heartbeat: u64::MAX, ..Timing::default() };
+    let run = |net: &mut Net, millis| {
+        let until = net.now + millis;
+        while net.now < until {
+            net.now += 10;
+            let now = net.now;
+            for (at, to) in [(0, 1), (1, 0)] {
+                net.replicas[at].tick(now);
+                while let Some(message) = net.replicas[at].poll_transmit() {
+                    net.replicas[to].handle(peer(at), &message.bytes, now).unwrap();
+                }
+            }
+        }
+    };
+    let mut net = Net::group(2, &Topology::FullMesh, 1);
+    for at in 0..2 {
+        net.replicas[at] = replica(config(at).with_timing(timing.clone()));
+        net.replicas[at].join(peer(1 - at), Role::Voter).unwrap();
+    }
+    net.insert(0, 1);
+    run(&mut net, 2_000);
+    // It says what it has, which takes long.
+    assert!(net.replicas[1].connected(peer(0)));
+    let late = net.replicas[1].poll_transmit().expect("it says what it has");
+    // It starts again, with nothing. What it is sent then gets lost.
+    let mut config = config(1).with_timing(timing);
+    config.seed = 77;
+    net.replicas[1] = Replica::new(Set::new(), Writer::from_seed(77), config);
+    net.replicas[1].join(peer(0), Role::Voter).unwrap();
+    let now = net.now;
+    net.replicas[1].tick(now);
+    let asks = net.replicas[1].poll_transmit().expect("it asks");
+    net.replicas[0].handle(peer(1), &asks.bytes, now).unwrap();
+    while net.replicas[0].poll_transmit().is_some() {}
+    net.replicas[0].handle(peer(1), &late.bytes, now).unwrap();
+    assert_ne!(net.replicas[0].known_of(peer(1)), Some(net.replicas[0].value().version()));
+    run(&mut net, 10_000);
+    assert!(net.replicas[1].value().contains(&1));
+}
+
+#[test]
+#[cfg(feature = "mutants")]
+fn sessions_are_needed() {
+    use dotted::mutants::{Mutant, with};
+    let ignored = || with(Mutant::SessionsIgnored, what_a_peer_said_before_it_started_again_is_passed_over);
+    assert!(std::panic::catch_unwind(ignored).is_err());
+}
+
+/// Two processes with one id: each is served when it takes its turn, and somebody is told.
+#[test]
+fn two_processes_that_say_to_be_one_peer_are_noticed() {
+    let mut here = replica(config(0));
+    here.join(peer(1), Role::Voter).unwrap();
+    let mut twins: Vec<_> = [5, 6]
+        .into_iter()
+        .map(|seed| {
+            let mut config = config(1);
+            config.seed = seed;
+            let mut twin = Replica::new(Set::new(), Writer::from_seed(seed), config);
+            twin.join(peer(0), Role::Voter).unwrap();
+            twin
+        })
+        .collect();
+    let mut now = 0;
+    let mut told = 0;
+    for _ in 0..40 {
+        for twin in &mut twins {
+            now += 100;
+            twin.connected(peer(0));
+            twin.tick(now);
+            while let Some(message) = twin.poll_transmit() {
+                here.handle(peer(1), &message.bytes, now).unwrap();
+            }
+        }
+        while let Some(event) = here.poll_event() {
+            told += usize::from(event == Event::TwoSessions { peer: peer(1) });
+        }
+    }
+    assert_eq!(told, 1);
 }
