@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 use uuid::Uuid;
 
 use crate::causality::{ReplicaId, VersionVector, Writer};
-use crate::codec::{DecodeError, FragmentCodec, Limits};
+use crate::codec::{DecodeError, FragmentCodec, Limits, Usage};
 use crate::kernel::{Applied, ApplyError, Causal, Delta, Fragment, RebaseError, Shared};
 
 /// A join semilattice: replicas that merge each other's states agree, in whatever order and however
@@ -57,6 +57,24 @@ pub trait DeltaCrdt: Crdt + Default {
     /// # Errors
     /// [`ApplyError::Gap`] or [`ApplyError::Floor`] if the receiver has not seen what it builds on.
     fn apply(&mut self, delta: Self::Delta) -> Result<Applied, ApplyError>;
+
+    /// How much the value holds of what limits count.
+    fn usage(&self) -> Usage;
+
+    /// As [`apply`](DeltaCrdt::apply), for what comes from outside: refuses what would make the value hold more than the
+    /// limits allow.
+    ///
+    /// # Errors
+    /// As [`apply`](DeltaCrdt::apply), and [`ApplyError::OverLimit`]. Nothing has changed then.
+    fn apply_within(&mut self, delta: Self::Delta, limits: &Limits) -> Result<Applied, ApplyError> {
+        let mut copy = self.clone();
+        let applied = copy.apply(delta)?;
+        if let Some(limit) = copy.usage().beyond(limits) {
+            return Err(limit.into());
+        }
+        *self = copy;
+        Ok(applied)
+    }
 
     /// What others can have of a writer's events: see [`Shared`](crate::Shared).
     type Shared: Clone + core::fmt::Debug + Send + Sync + 'static;
@@ -173,6 +191,14 @@ impl<F: FragmentCodec> DeltaCrdt for Causal<F> {
 
     fn apply(&mut self, delta: Delta<F>) -> Result<Applied, ApplyError> {
         self.apply(delta)
+    }
+
+    fn usage(&self) -> Usage {
+        self.usage()
+    }
+
+    fn apply_within(&mut self, delta: Delta<F>, limits: &Limits) -> Result<Applied, ApplyError> {
+        self.apply_within(delta, limits)
     }
 
     type Shared = Shared<F>;

@@ -62,6 +62,8 @@ pub enum Mutant {
     EscrowInherited,
     /// Escrow: what is handed over stays with its giver, too.
     EscrowGivenAndKept,
+    /// Limits: what arrives is not counted before it is taken in.
+    LimitsIgnored,
     /// Operations: applied before what they depend on.
     IgnoreDependencies,
     /// Rule 3: a branch is opened although the value knows it.

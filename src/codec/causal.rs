@@ -192,7 +192,8 @@ impl<F: FragmentCodec> Causal<F> {
     /// [`DecodeError`] for whatever is not the snapshot of a value of this type, within the limits.
     pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, DecodeError> {
         let delta = take_delta(envelope::open(bytes, Content::State, limits, F::shape)?, limits)?;
-        Self::from_snapshot(delta)
+        let value = Self::from_snapshot(delta)?;
+        value.usage().beyond(limits).map_or(Ok(value), |limit| Err(limit.into()))
     }
 
     /// The value that has seen exactly this delta.

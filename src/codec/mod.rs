@@ -6,6 +6,7 @@ mod body;
 mod causal;
 pub(crate) mod envelope;
 mod error;
+mod limits;
 mod operation;
 mod readable;
 mod runs;
@@ -16,7 +17,8 @@ mod writer;
 
 pub use body::FragmentCodec;
 pub(crate) use envelope::{Content, claimed, open_plain, seal_plain};
-pub use error::{DecodeError, Limits};
+pub use error::DecodeError;
+pub use limits::{Limit, Limits, Usage};
 pub(crate) use wire::{Reader, put_varint};
 
 /// The tag of a tuple, which the number and the tags of its parts follow.

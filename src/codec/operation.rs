@@ -20,14 +20,25 @@ impl<F: FragmentCodec> Operation<F> {
 
     /// Appends the encoded operation, marked with the schema of the application's data.
     pub fn encode_into(&self, schema: u32, out: &mut Vec<u8>) {
+        let named = self.named();
+        self.put(schema, |slot| named.binary_search(&slot).is_ok(), out);
+    }
+
+    /// The writers that it names, in the order of their slots.
+    fn named(&self) -> Vec<u32> {
+        let mut named: Vec<u32> = self.superseded.runs().iter().map(|(dot, _)| dot.slot()).collect();
+        named.push(self.writer);
+        named.extend((0..self.writers.slots() as u32).filter(|&slot| self.writers.at(slot) > 0));
+        F::listed(&self.body, &mut |dot| named.push(dot.0.slot()));
+        F::named(&self.body, &mut |slot| named.push(slot));
+        named.sort_unstable();
+        named.dedup();
+        named
+    }
+
+    fn put(&self, schema: u32, is_named: impl Fn(u32) -> bool, out: &mut Vec<u8>) {
         envelope::seal(out, Content::Operation, schema, F::shape, |out| {
-            let mut named: Vec<u32> = self.superseded.runs().iter().map(|(dot, _)| dot.slot()).collect();
-            named.push(self.writer);
-            F::listed(&self.body, &mut |dot| named.push(dot.0.slot()));
-            F::named(&self.body, &mut |slot| named.push(slot));
-            named.sort_unstable();
             let writers = &self.writers;
-            let is_named = |slot: u32| writers.at(slot) > 0 || named.binary_search(&slot).is_ok();
             let ranks = put_writers(writers, is_named, out);
             put_varint(out, u64::from(ranks.of[self.writer as usize]));
             put_varint(out, self.first);
@@ -63,6 +74,38 @@ impl<F: FragmentCodec> Operation<F> {
         let body = F::decode_delta(&mut Input { reader, limits, events: limits.events }, &header)?;
         reader.end()?;
         check_parts::<F>(&body)?;
-        Ok(Self { writers, writer, first, count: last - first + 1, superseded, body })
+        let operation = Self { writers, writer, first, count: last - first + 1, superseded, body };
+        // A writer that nothing names would take a place for good in every value to which the operation is applied.
+        if operation.named().len() < count {
+            return Err(DecodeError::Malformed("a writer that nothing names"));
+        }
+        Ok(operation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{OrSet, ReplicaId, SetBody, Writer};
+
+    #[test]
+    fn writers_that_nothing_names_are_refused() {
+        let (mut set, mut writer) = (OrSet::<u8>::new(), Writer::from_seed(1));
+        let (_, operation) = set.edit_as_operation(&mut writer, |mut set, edit| set.insert(edit, 1));
+        let mut operation = operation.expect("something was written");
+        let sound = operation.encode();
+        for seed in 10..110 {
+            operation.writers.intern(&ReplicaId::from_seed(seed));
+        }
+        assert_eq!(operation.encode(), sound, "they are not written");
+        let mut forged = Vec::new();
+        operation.put(0, |_| true, &mut forged);
+        assert!(forged.len() > sound.len() + 1_600);
+        assert_eq!(decode(&sound), Ok(sound.clone()));
+        assert_eq!(decode(&forged), Err(DecodeError::Malformed("a writer that nothing names")));
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
+        Operation::<SetBody<u8>>::decode(bytes, &Limits::default()).map(|operation| operation.encode())
     }
 }

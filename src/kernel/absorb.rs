@@ -12,7 +12,7 @@ use super::events::EventsOf;
 use super::fragment::{Fragment, Raw, Visit};
 use super::handle::Mut;
 use super::incoming::{Incoming, Since};
-use super::lookup::{Key, Slots, Vacant};
+use super::lookup::{Key, Lookup, Slots, Vacant};
 use super::rebase::Renaming;
 use super::store::DotStore;
 use super::table::Table;
@@ -208,6 +208,21 @@ impl<S: Kind> DotStore<S> {
                 self.weave(slot, was_live, events, theirs, incoming, changes);
             }
         }
+    }
+
+    /// How many more events a key has once it is brought up to date, as `weave` does it.
+    fn growth_of(&self, key: &S::Key, theirs: &[(PackedDot, Effect<S::Value>)], incoming: &Incoming<'_>) -> isize {
+        let mut listed: Vec<PackedDot> = theirs.iter().map(|(dot, _)| incoming.translate(*dot)).collect();
+        listed.sort_unstable();
+        let new = listed.iter().filter(|&&dot| !incoming.is_known(dot));
+        let added = new.clone().count() as isize;
+        let Ok(slot) = self.find(&key.translated(&Slots(&incoming.slots))) else { return added };
+        let goes = |dot: PackedDot| {
+            let is_superseded = incoming.supersedes(dot) && listed.binary_search(&dot).is_err();
+            // Of one writer the last event takes the place of the one before.
+            is_superseded || new.clone().any(|new| new.slot() == dot.slot())
+        };
+        added - self.events_at(slot).iter().filter(|&(dot, _)| goes(dot)).count() as isize
     }
 
     #[inline]
@@ -428,6 +443,21 @@ impl<S: Kind> Fragment for DotStore<S> {
 
     fn holds(&self, dot: Raw) -> bool {
         self.holding(dot.0).is_some()
+    }
+
+    fn events_and_names(&self) -> (usize, usize) {
+        (self.event_count(), self.lookup().names())
+    }
+
+    fn growth(&self, delta: &StoreDelta<S>, incoming: &Incoming<'_>) -> (isize, usize) {
+        let names = self.lookup().new_names(&mut delta.keys.iter().map(|(key, _)| key));
+        let (mut events, mut growth) = (&delta.events[..], 0);
+        for (key, count) in &delta.keys {
+            let (theirs, behind) = events.split_at(*count as usize);
+            events = behind;
+            growth += self.growth_of(key, theirs, incoming);
+        }
+        (growth, names)
     }
 
     #[inline]

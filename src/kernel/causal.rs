@@ -14,6 +14,7 @@ use super::incoming::{Incoming, Since, Supersedes};
 use super::operation::Operation;
 use super::store::DotStore;
 use crate::causality::{MAX_WRITERS, PackedDot, RESERVED_WRITERS, ReplicaId, SlotMap, VersionVector, Writer};
+use crate::codec::{Limit, Limits, Usage};
 use crate::mutants::{self, Mutant};
 
 /// A replicated value: a body under one causal context.
@@ -230,6 +231,64 @@ impl<F: Fragment> Causal<F> {
     /// sender has discarded removals that this value has not seen. Nothing has changed then.
     pub fn apply(&mut self, delta: Delta<F>) -> Result<Applied, ApplyError> {
         self.apply_showing(delta, None)
+    }
+
+    /// As [`apply`](Causal::apply), for what comes from outside: refuses what would make the value hold more than the
+    /// limits allow, counted exactly, on the value as it would be.
+    ///
+    /// Near the limits that costs O(writers + changes); where the delta lists what is alive, since removals were forgotten,
+    /// or names come and go, a copy of the value.
+    ///
+    /// # Errors
+    /// As [`apply`](Causal::apply), and [`ApplyError::OverLimit`]. Nothing has changed then.
+    pub fn apply_within(&mut self, delta: Delta<F>, limits: &Limits) -> Result<Applied, ApplyError> {
+        self.fits(&delta, limits)?;
+        self.apply(delta)
+    }
+
+    /// As [`try_merge`](Causal::try_merge), for what comes from outside: refuses what would make the value hold more than
+    /// the limits allow.
+    ///
+    /// # Errors
+    /// As [`try_merge`](Causal::try_merge), and [`ApplyError::OverLimit`]. Nothing has changed then.
+    pub fn try_merge_within(&mut self, other: &Self, limits: &Limits) -> Result<Applied, ApplyError> {
+        self.apply_within(other.delta_since(self.version()), limits)
+    }
+
+    /// How much the value holds of what limits count. Costs nothing.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        let (events, names) = self.body.events_and_names();
+        Usage::new(self.context.version.slots(), events, names)
+    }
+
+    pub(crate) fn fits(&self, delta: &Delta<F>, limits: &Limits) -> Result<(), ApplyError> {
+        self.can_apply(delta)?;
+        let (usage, theirs) = (self.usage(), &delta.upto);
+        let mut listed = 0;
+        F::listed(&delta.body, &mut |_| listed += 1);
+        let most = Usage::new(usage.writers + theirs.slots(), usage.events + listed, usage.names + listed);
+        if most.beyond(limits).is_none() || mutants::on(Mutant::LimitsIgnored) {
+            return Ok(());
+        }
+        let mut version = self.context.version.clone();
+        let mut slots = theirs.slot_map(theirs.slots(), &version);
+        slots.complete(theirs, &mut version);
+        let incoming = Incoming { slots, mine: &version, theirs, supersedes: Supersedes::Unlisted };
+        let (growth, names) = self.body.growth(&delta.body, &incoming);
+        let events = usage.events.saturating_add_signed(growth);
+        let beyond = match Usage::new(version.slots(), events, usage.names + names).beyond(limits) {
+            None => None,
+            Some(Limit::Writers) => Some(Limit::Writers),
+            Some(Limit::Events) if delta.live.is_none() => Some(Limit::Events),
+            // What the list of what is alive takes away is not counted above, nor are names that go.
+            Some(_) => {
+                let mut copy = self.clone();
+                copy.apply(delta.clone())?;
+                copy.usage().beyond(limits)
+            }
+        };
+        beyond.map_or(Ok(()), |limit| Err(limit.into()))
     }
 
     /// As [`apply`](Causal::apply), and shows every key that looks different now.

@@ -1,6 +1,7 @@
 use core::fmt;
 
 use crate::causality::VersionVector;
+use crate::codec::Limit;
 
 /// Why a delta or an operation was not applied. The value is as it was before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,11 +22,14 @@ pub enum ApplyError {
     TooManyWriters,
     /// The value would hold more keys than fit.
     TooManyKeys,
+    /// The value would hold more of this than the [`Limits`](crate::Limits) allow.
+    OverLimit(Limit),
 }
 
 impl fmt::Display for ApplyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::OverLimit(limit) => return write!(f, "the value would hold more {limit} than the limits allow"),
             Self::Gap { .. } => "events in between are missing; ask again with what this value has seen",
             Self::Floor { .. } => {
                 "the sender forgot removals that this value has not seen; ask again with what it has seen"

@@ -83,6 +83,14 @@ pub trait Fragment: Default + Clone + Send + Sync + 'static {
     #[doc(hidden)]
     fn counts(&self) -> (usize, usize);
 
+    /// How many events are stored, and how many names they have.
+    #[doc(hidden)]
+    fn events_and_names(&self) -> (usize, usize);
+
+    /// How many more events, and at most how many more names, there are once a delta is taken in.
+    #[doc(hidden)]
+    fn growth(&self, delta: &Self::Delta, incoming: &Incoming<'_>) -> (isize, usize);
+
     /// Discards all removals, showing each.
     #[doc(hidden)]
     fn discard_removals(&mut self, visit: &mut dyn FnMut(Raw));
@@ -229,6 +237,26 @@ macro_rules! tuple {
                     removals += counts.1;
                 )+
                 (live, removals)
+            }
+
+            fn events_and_names(&self) -> (usize, usize) {
+                let (mut events, mut names) = (0, 0);
+                $(
+                    let part = self.$part.events_and_names();
+                    events += part.0;
+                    names += part.1;
+                )+
+                (events, names)
+            }
+
+            fn growth(&self, delta: &Self::Delta, incoming: &Incoming<'_>) -> (isize, usize) {
+                let (mut events, mut names) = (0, 0);
+                $(
+                    let part = self.$part.growth(&delta.$part, incoming);
+                    events += part.0;
+                    names += part.1;
+                )+
+                (events, names)
             }
 
             fn discard_removals(&mut self, visit: &mut dyn FnMut(Raw)) {

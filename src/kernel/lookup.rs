@@ -148,6 +148,14 @@ pub trait Lookup<K>: Default + Clone + Send + Sync {
     /// The key at `slot` is live now, or not any more.
     #[inline]
     fn count_live(&mut self, _slot: u32, _was_live: bool, _live: bool) {}
+    /// How many names its keys have, where they have names.
+    fn names(&self) -> usize {
+        0
+    }
+    /// How many names these keys have that are not here.
+    fn new_names(&self, _keys: &mut dyn Iterator<Item = &K>) -> usize {
+        0
+    }
     /// Forgets the key at `slot`.
     fn remove(&mut self, key: &K, slot: u32);
     /// The key at `from` is now at `to`.

@@ -24,6 +24,8 @@ pub struct DotStore<S: Kind> {
     entries: Column<Entry<S>>,
     /// Siblings of the keys with concurrent events, without gaps: who asks for conflicts visits these alone.
     many: Vec<Siblings<S::Value>>,
+    /// How many events those are.
+    siblings: usize,
     index: Index,
     /// Dots that are to leave the index. Where those are is three fetches away, one after the other, which
     /// overlap if several dots leave together.
@@ -67,6 +69,7 @@ impl<S: Kind> Clone for DotStore<S> {
             lookup: self.lookup.clone(),
             entries: self.entries.clone(),
             many: self.many.clone(),
+            siblings: self.siblings,
             index: self.index.clone(),
             superseded: self.superseded.clone(),
             live: self.live,
@@ -82,6 +85,7 @@ impl<S: Kind> Default for DotStore<S> {
             lookup: Default::default(),
             entries: Column::default(),
             many: Vec::new(),
+            siblings: 0,
             index: Index::default(),
             superseded: Vec::new(),
             live: 0,
@@ -104,6 +108,11 @@ impl<S: Kind> DotStore<S> {
     #[inline]
     pub(crate) fn entry_count(&self) -> usize {
         self.entries.len()
+    }
+
+    /// How many events are stored, removals included.
+    pub(crate) fn event_count(&self) -> usize {
+        self.entries.len() - self.many.len() + self.siblings
     }
 
     /// The number of keys with a live event.
@@ -381,6 +390,7 @@ impl<S: Kind> DotStore<S> {
             }
             _ => {
                 self.entries.get_mut(slot).cell = Cell::many(self.many.len() as u32);
+                self.siblings += events.len();
                 self.many.push(Siblings { slot, events });
             }
         }
@@ -401,6 +411,7 @@ impl<S: Kind> DotStore<S> {
 
     fn take_siblings(&mut self, number: u32) -> Vec<Event<S::Value>> {
         let Siblings { events, .. } = self.many.swap_remove(number as usize);
+        self.siblings -= events.len();
         if let Some(moved) = self.many.get(number as usize) {
             self.entries.get_mut(moved.slot).cell = Cell::many(number);
         }
@@ -460,6 +471,7 @@ impl<S: Kind> DotStore<S> {
             live += usize::from(self.is_live(slot));
         }
         assert_eq!((live, removals), (self.live, self.removals));
+        assert_eq!(self.siblings, self.many.iter().map(|siblings| siblings.events.len()).sum::<usize>());
         for (number, siblings) in (0..).zip(&self.many) {
             assert!(siblings.events.len() > 1 && self.entries.get(siblings.slot).cell == Cell::many(number));
         }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::{PeerId, Ticket};
 use crate::causality::{Forked, VersionVector};
+use crate::codec::Limit;
 use crate::kernel::Applied;
 
 /// What happened, to be polled.
@@ -57,7 +58,8 @@ pub enum Event {
         /// The peer.
         peer: PeerId,
     },
-    /// A peer refused a delta for good. It is tried again after a pause.
+    /// A peer refused a delta for good. It is tried again after a pause, longer each time, and where it was too big not
+    /// before something has changed: what the peer has, what it accepts, or what is here.
     Refused {
         /// The peer.
         peer: PeerId,
@@ -94,6 +96,16 @@ pub enum Event {
         from: Uuid,
         /// The new one.
         to: Uuid,
+    },
+    /// The value holds three quarters or more of what the [limits](super::Bounds::decode) allow. Beyond them what others
+    /// write is refused. Raised once, until it holds less than half.
+    NearlyFull {
+        /// Of what.
+        limit: Limit,
+        /// How much it holds.
+        used: usize,
+        /// How much it may hold.
+        allowed: usize,
     },
     /// So many events were not polled in time and are lost. Confirmations are never among them.
     EventsLost(u64),

@@ -54,6 +54,9 @@ pub(super) struct Peer {
     pub(super) paused_until: u64,
     pub(super) refusals: u32,
 
+    /// It has no room for what this replica has: what both had then. It is not asked again before one of them changes.
+    pub(super) full: Option<(VersionVector, VersionVector)>,
+
     pub(super) bad: Budget,
     pub(super) work: Budget,
     /// The version at which it was found to differ.
@@ -102,6 +105,7 @@ impl Peer {
             attempts: 0,
             paused_until: 0,
             refusals: 0,
+            full: None,
             bad: Budget::new(bounds.bad_burst, bounds.bad_per_second),
             work: Budget::new(bounds.work_burst, bounds.work_per_second),
             diverged: None,
@@ -163,7 +167,7 @@ impl Peer {
         self.told = None;
         self.max_bytes = None;
         self.met = false;
-        (self.paused_until, self.refusals) = (0, 0);
+        (self.paused_until, self.refusals, self.full) = (0, 0, None);
         let returns = self.ended.contains(&session);
         self.ended.retain(|&before| before != session);
         self.ended.push_back(ended);
@@ -173,6 +177,11 @@ impl Peer {
         self.late = 0;
         self.returns = if returns { self.returns + 1 } else { 0 };
         self.returns == Self::RETURNS
+    }
+
+    /// Whether it has refused just this: what both have has not changed since.
+    pub(super) fn is_full_for(&self, version: &VersionVector) -> bool {
+        self.full.as_ref().is_some_and(|(theirs, mine)| mine == version && self.known.as_ref() == Some(theirs))
     }
 
     pub(super) fn forget_exchange(&mut self) {

@@ -43,6 +43,7 @@ impl<C: DeltaCrdt> Replica<C> {
             encoded: self.encoded.clone(),
             hash: self.hash.clone(),
             sent: self.sent,
+            nearly_full: self.nearly_full,
         }
     }
 
@@ -76,6 +77,7 @@ impl<C: DeltaCrdt> Replica<C> {
             hash: _,
             // In which order messages leave.
             sent: _,
+            nearly_full: _,
         } = self;
         let beats = beats % timing.audit_every.max(1);
         // A delta made before counts where it would be made differently now.
@@ -139,6 +141,7 @@ impl Peer {
             attempts,
             paused_until,
             refusals,
+            full,
             bad,
             work,
             diverged,
@@ -160,7 +163,7 @@ impl Peer {
         _ = write!(
             out,
             "{role:?} {is_connected} {known:?} {max_bytes:?} {say:?} {nack:?} {audit} {pinned:?} {owes:?} {told:?} {waits} {staged:?} \
-             {push_at:?} {news_at:?} {retry_at:?} {attempts} {paused} {refusals} {empty:?} {diverged:?} {forked} {met} {session:?} {ended:?} {late} {returns}"
+             {push_at:?} {news_at:?} {retry_at:?} {attempts} {paused} {refusals} {full:?} {empty:?} {diverged:?} {forked} {met} {session:?} {ended:?} {late} {returns}"
         );
     }
 }

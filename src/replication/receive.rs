@@ -91,7 +91,9 @@ impl<C: DeltaCrdt> Replica<C> {
         self.check_fork(from, &have.version, 0)?;
         let max_bytes = have.max_bytes.min(self.config.bounds.message_bytes);
         if let Some(peer) = self.members.get_mut(from) {
-            peer.max_bytes = Some(max_bytes);
+            if peer.max_bytes.replace(max_bytes) != Some(max_bytes) {
+                peer.full = None;
+            }
             let lost = |delta: &VersionVector| !delta.is_within(&have.version);
             // It accepts less than before; or it starts again, without what the delta builds on.
             if peer
@@ -233,7 +235,7 @@ impl<C: DeltaCrdt> Replica<C> {
         let mut upto = C::delta_upto(&delta).clone();
         self.check_fork(from, &upto, id)?;
         let before = self.published().into_owned();
-        match self.value.apply(delta) {
+        match self.value.apply_within(delta, &self.config.bounds.decode) {
             Ok(applied) => {
                 if let Some(peer) = self.members.get_mut(from) {
                     peer.staged.remember(id);
@@ -246,6 +248,7 @@ impl<C: DeltaCrdt> Replica<C> {
                 self.acknowledge(from);
                 if applied.changed() {
                     self.events.push(Event::Changed { from, applied });
+                    self.watch_limits();
                     self.tell_own_news(&before);
                     self.spread(Some(from));
                 }
@@ -318,6 +321,9 @@ impl<C: DeltaCrdt> Replica<C> {
             }
             Why::Refused(why) if about_pinned || why == Refusal::Forked => {
                 peer.pinned = None;
+                if why == Refusal::TooBig {
+                    peer.full = Some((nack.version.clone(), self.value.version().clone()));
+                }
                 let pause = timing.back_off.saturating_mul(1 << peer.refusals.min(6));
                 if peer.paused_until <= now {
                     peer.refusals += 1;

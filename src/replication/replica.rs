@@ -12,6 +12,7 @@ use super::watches::Watches;
 use super::{AdoptError, Config, Event, JoinError, Level, PeerId, Refusal, Role, Ticket, TooManyTickets, Topology};
 use crate::DeltaCrdt;
 use crate::causality::{Dot, Forked, VersionVector, Writer};
+use crate::codec::Limit;
 use crate::kernel::RebaseError;
 use crate::mutants::{self, Mutant};
 use crate::sorted::SortedSet;
@@ -59,6 +60,8 @@ pub struct Replica<C: DeltaCrdt> {
     pub(super) hash: Option<(VersionVector, u64)>,
     /// Who was sent something last.
     pub(super) sent: Option<PeerId>,
+    /// Of which limits it was said that they are near.
+    pub(super) nearly_full: [bool; Limit::ALL.len()],
 }
 
 impl<C: DeltaCrdt> Replica<C> {
@@ -93,6 +96,7 @@ impl<C: DeltaCrdt> Replica<C> {
             encoded: None,
             hash: None,
             sent: None,
+            nearly_full: [false; Limit::ALL.len()],
             value,
             writer,
             config,
@@ -211,8 +215,22 @@ impl<C: DeltaCrdt> Replica<C> {
             }
             self.tell_own_news(&before);
             self.settle();
+            self.watch_limits();
         }
         Ok(result)
+    }
+
+    /// Says once when the limits are near.
+    pub(super) fn watch_limits(&mut self) {
+        let (usage, limits) = (self.value.usage(), &self.config.bounds.decode);
+        for (limit, is_near) in Limit::ALL.into_iter().zip(&mut self.nearly_full) {
+            let (used, allowed) = (usage.of(limit), limits.of(limit));
+            if used < allowed / 2 {
+                *is_near = false;
+            } else if used >= allowed - allowed / 4 && !core::mem::replace(is_near, true) {
+                self.events.push(Event::NearlyFull { limit, used, allowed });
+            }
+        }
     }
 
     /// The value does not hold any more what it held, or not under the names that it had.

@@ -234,7 +234,8 @@ impl<C: DeltaCrdt> Replica<C> {
     pub(super) fn serve(&mut self, id: PeerId, charged: bool) {
         let now = self.now;
         let Some(peer) = self.members.get_mut(id) else { return };
-        if !peer.is_connected || peer.pinned.is_some() || !peer.lacks(self.value.version()) {
+        let version = self.value.version();
+        if !peer.is_connected || peer.pinned.is_some() || !peer.lacks(version) || peer.is_full_for(version) {
             return;
         }
         let wait = if charged && !peer.work.take(now) { peer.work.wait() } else { 0 };

@@ -130,11 +130,13 @@ impl fmt::Display for LoadError {
 impl core::error::Error for LoadError {}
 
 impl<C: DeltaCrdt> Journal<C> {
-    /// Reads what is stored. `None` says that nothing was ever saved.
+    /// Reads what is stored. `None` says that nothing was ever saved. What was saved is read whatever the limits are: of
+    /// them only the schema counts here.
     ///
     /// # Errors
     /// [`LoadError`]. Then there is no journal, and nothing is overwritten.
     pub fn open(stored: &Stored, limits: Limits) -> Result<(Self, Option<Loaded<C>>), LoadError> {
+        let limits = Limits::unlimited().with_schema(limits.schema);
         let mut value = C::default();
         let mut writer = None;
         let mut generation = 0;

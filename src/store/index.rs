@@ -294,6 +294,18 @@ impl Lookup<StoreKey> for NameIndex {
         });
     }
 
+    fn names(&self) -> usize {
+        self.names.len() - self.free.len()
+    }
+
+    fn new_names(&self, keys: &mut dyn Iterator<Item = &StoreKey>) -> usize {
+        let names = keys.map(|key| (&*key.name, key.kind())).filter(|&(name, kind)| self.number(name, kind).is_none());
+        let mut names: Vec<_> = names.collect();
+        names.sort_unstable();
+        names.dedup();
+        names.len()
+    }
+
     fn count_live(&mut self, slot: u32, was_live: bool, live: bool) {
         let entry = &mut self.names[self.links.get(slot).name as usize];
         entry.live = entry.live + u32::from(live) - u32::from(was_live);

@@ -11,7 +11,7 @@ use super::snapshot::Snapshot;
 use super::store::Store;
 use super::value::Value;
 use crate::causality::{Dot, ReplicaId, VersionVector, Writer};
-use crate::codec::{DecodeError, Limits};
+use crate::codec::{DecodeError, Limits, Usage};
 use crate::crdt::{Crdt, DeltaCrdt};
 use crate::hashing::Keyed;
 use crate::kernel::{Applied, ApplyError, ChangeKind, Delta, Edit, Mut, RebaseError, Shared};
@@ -315,6 +315,15 @@ impl DeltaCrdt for Watched {
 
     fn encode_delta_since_into(&self, known: &VersionVector, schema: u32, out: &mut Vec<u8>) {
         self.store.encode_delta_since_into(known, schema, out);
+    }
+
+    fn usage(&self) -> Usage {
+        self.store.usage()
+    }
+
+    fn apply_within(&mut self, delta: Self::Delta, limits: &Limits) -> Result<Applied, ApplyError> {
+        self.store.fits(&delta, limits)?;
+        self.apply(delta)
     }
 
     fn can_apply(&self, delta: &Self::Delta) -> Result<(), ApplyError> {

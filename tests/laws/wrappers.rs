@@ -64,6 +64,10 @@ impl<const WRONG: u8> DeltaCrdt for Wrapper<WRONG> {
         delta.upto()
     }
 
+    fn usage(&self) -> Usage {
+        self.set.usage()
+    }
+
     fn can_apply(&self, delta: &Self::Delta) -> Result<(), ApplyError> {
         self.set.can_apply(delta)
     }

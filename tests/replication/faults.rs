@@ -1,7 +1,7 @@
 //! Loss, old copies, restores, crashes: schedules that a lesser protocol does not survive, or never ends.
 
 use dotted::replication::{Bounds, Event, Refusal, Replica, Role, Timing, Topology};
-use dotted::{Limits, Writer};
+use dotted::{Limit, Limits, Writer};
 
 use crate::net::*;
 
@@ -134,14 +134,20 @@ fn every_message_may_come_again_much_later() {
     assert_eq!(net.count(before, PART), 0);
 }
 
-/// Whoever refuses a delta for good gets it again later and later, and says so.
+/// Whoever refuses a delta for good says so, and does not get it again while nothing changes; where there is something new
+/// it is tried again later and later.
 #[test]
-fn what_is_too_big_is_told_and_tried_again_later_and_later() {
+fn what_is_too_big_is_told_and_tried_again_only_where_something_changes() {
     let bounds = Bounds { decode: Limits::default().with_bytes(600), ..Bounds::default() };
     let mut net = Net::group_with(2, 1, |at| if at == 1 { config(1).with_bounds(bounds.clone()) } else { config(0) });
     net.fill(0, 0..1000);
     net.run(400_000);
     assert!(net.replicas[1].value().is_empty());
+    assert_eq!(net.count(0, PART), 1);
+    for element in 0..100 {
+        net.insert(0, 5_000 + element);
+        net.run(4_000);
+    }
     let parts = net.count(0, PART);
     assert!((3..12).contains(&parts), "{parts}");
     let refused = Event::Refused { peer: peer(1), why: Refusal::TooBig };
@@ -316,4 +322,37 @@ fn two_processes_that_say_to_be_one_peer_are_noticed() {
         }
     }
     assert_eq!(told, 1);
+}
+
+/// A peer that is full says so once, and gets what it lacks as soon as there is room; whoever comes near is told.
+#[test]
+fn a_full_peer_is_not_served_again_before_something_changes() {
+    let mut net = Net::group(2, &Topology::FullMesh, 1);
+    let mut tight = config(1);
+    tight.bounds.decode = Limits::default().with_events(12);
+    net.replicas[1] = replica(tight);
+    net.replicas[1].join(peer(0), Role::Voter).unwrap();
+    net.fill(0, 0..8);
+    net.run(5_000);
+    assert_eq!(net.replicas[1].value().len(), 8);
+    assert!(net.take_events(1).iter().all(|event| !matches!(event, Event::NearlyFull { .. })));
+    net.insert(0, 8);
+    net.run(5_000);
+    let near = Event::NearlyFull { limit: Limit::Events, used: 9, allowed: 12 };
+    assert_eq!(net.take_events(1).iter().filter(|event| **event == near).count(), 1);
+    net.fill(0, 9..20);
+    let before = net.count(0, PART);
+    net.run(3_600_000);
+    assert_eq!(net.count(0, PART) - before, 1, "it is refused once");
+    let refused = Event::Refused { peer: peer(1), why: Refusal::TooBig };
+    assert_eq!(net.take_events(0).iter().filter(|event| **event == refused).count(), 1);
+    assert_eq!(net.take_events(1).iter().filter(|event| matches!(event, Event::NearlyFull { .. })).count(), 0);
+    // What it holds is as it was, and what it writes itself leaves.
+    assert_eq!(net.replicas[1].value().len(), 9);
+    // There is room again.
+    (0..15).for_each(|element| net.remove(0, element));
+    net.replicas[0].update(|set, _| set.compact()).unwrap();
+    net.run(60_000);
+    assert!(net.converged());
+    assert_eq!(net.replicas[1].value().len(), 5);
 }

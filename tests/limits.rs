@@ -1,0 +1,295 @@
+//! Limits: what a state may hold, to the last event; laws up to refusal; what was saved always loads.
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::random::Random;
+use dotted::{
+    ApplyError, Causal, Crdt, DecodeError, Delta, DeltaCrdt, FragmentCodec, Journal, Limit, Limits, LwwMap,
+    LwwRegister, MapBody, MemoryStorage, OrSet, Persistent, PnCounter, PnCounterBody, SetBody, Store, StoreBody,
+    Stored, Usage, VersionedRecord, Writer,
+};
+
+fn limits(writers: usize, events: usize, names: usize) -> Limits {
+    Limits::unlimited().with_writers(writers).with_events(events).with_names(names)
+}
+
+/// Exactly what a value holds is accepted in every way, and one less of anything is refused in every way.
+fn assert_exact<F: FragmentCodec>(value: &Causal<F>, empty: &Causal<F>) {
+    let Usage { writers, events, names, .. } = value.usage();
+    let bytes = value.encode();
+    let delta = || value.delta_since(empty.version());
+    let refused = |limits: &Limits, limit: Limit| {
+        let mut here = empty.clone();
+        assert_eq!(here.apply_within(delta(), limits), Err(ApplyError::OverLimit(limit)));
+        assert_eq!(here.try_merge_within(value, limits), Err(ApplyError::OverLimit(limit)));
+        assert!(here == *empty && here.version() == empty.version());
+        let found = Causal::<F>::decode(&bytes, limits).map(|_| ());
+        assert!(matches!(found, Err(DecodeError::TooLarge(_))), "{found:?}");
+    };
+    let exact = limits(writers, events, names);
+    let mut here = empty.clone();
+    here.apply_within(delta(), &exact).unwrap();
+    assert!(here == *value && here.usage() == value.usage());
+    let mut here = empty.clone();
+    here.try_merge_within(value, &exact).unwrap();
+    assert!(here == *value);
+    assert!(Causal::<F>::decode(&bytes, &exact).unwrap() == *value);
+    refused(&limits(writers - 1, events, names), Limit::Writers);
+    refused(&limits(writers, events - 1, names), Limit::Events);
+    if names > 0 {
+        refused(&limits(writers, events, names - 1), Limit::Names);
+    }
+}
+
+fn writers<const N: usize>() -> [Writer; N] {
+    core::array::from_fn(|at| Writer::from_seed(at as u64))
+}
+
+#[test]
+fn limits_are_exact_for_every_type() {
+    let [mut a, mut b, mut c] = writers();
+    let mut set = OrSet::<u8>::new();
+    (0..10).for_each(|element| _ = set.insert([&mut a, &mut b][element as usize % 2], element));
+    set.remove(&mut a, &3);
+    assert_exact(&set, &OrSet::new());
+
+    let (mut map, mut other) = (LwwMap::<u8, u8>::new(), LwwMap::new());
+    map.insert(&mut a, 1, 1);
+    other.insert(&mut b, 1, 2);
+    other.insert(&mut b, 2, 2);
+    map.merge(&other);
+    assert_eq!(map.usage(), Usage::new(2, 3, 0));
+    assert_exact(&map, &LwwMap::new());
+
+    let mut counter = PnCounter::new();
+    [&mut a, &mut b, &mut c].into_iter().for_each(|writer| _ = counter.increment(writer, 5).unwrap());
+    assert_eq!(counter.usage(), Usage::new(3, 3, 0));
+    assert_exact(&counter, &PnCounter::new());
+
+    let (mut register, mut other) = (LwwRegister::<u8>::new(), LwwRegister::new());
+    register.set(&mut a, 1);
+    other.set(&mut b, 2);
+    register.merge(&other);
+    assert_exact(&register, &LwwRegister::new());
+
+    let mut record = VersionedRecord::<u8>::new();
+    record.set(&mut a, "f", 1);
+    record.delete(&mut b);
+    assert_exact(&record, &VersionedRecord::new());
+
+    type Pair = Causal<(SetBody<u8>, PnCounterBody)>;
+    let mut pair = Pair::new();
+    pair.edit(&mut a, |(mut set, mut count), edit| {
+        (0..5).for_each(|element| _ = set.insert(edit, element));
+        count.increment(edit, 1).unwrap();
+    });
+    assert_eq!(pair.usage(), Usage::new(1, 6, 0));
+    assert_exact(&pair, &Pair::new());
+
+    let mut store = Store::new();
+    store.edit(&mut a, |mut store, edit| {
+        (0..4i64).for_each(|name| _ = store.set(&format!("s{name}")).insert(edit, name.into()));
+        store.counter("likes").increment(edit, 1).unwrap();
+        store.register("title").set(edit, "x".into());
+    });
+    assert_eq!(store.usage(), Usage::new(1, 6, 6));
+    assert_exact(&store, &Store::new());
+    // Two types under one text are two names.
+    store.edit(&mut b, |mut store, edit| _ = store.set("likes").insert(edit, 1.into()));
+    assert_eq!(store.usage(), Usage::new(2, 7, 7));
+}
+
+/// A state that is full still takes in what does not make it larger: overwrites, removals, what replaces what it has.
+#[test]
+fn a_full_state_is_not_closed() {
+    let [mut a, mut b] = writers();
+    let mut here = LwwMap::<u8, u8>::new();
+    (0..20).for_each(|key| _ = here.insert(&mut a, key, 0));
+    let mut there = here.clone();
+    (0..20).for_each(|key| _ = there.insert(&mut b, key, 1));
+    there.remove(&mut b, &7);
+    let full = limits(2, 20, 0);
+    here.apply_within(there.delta_since(here.version()), &full).unwrap();
+    assert!(here == there && here.get(&3) == Some(&1) && here.get(&7).is_none());
+    there.insert(&mut b, 99, 1);
+    let delta = there.delta_since(here.version());
+    assert_eq!(here.apply_within(delta, &full), Err(ApplyError::OverLimit(Limit::Events)));
+    // With its removals forgotten there is room again.
+    here.compact();
+    here.apply_within(there.delta_since(here.version()), &full).unwrap();
+    assert!(here == there);
+    // A list of what is alive takes away, too.
+    let mut old = LwwMap::<u8, u8>::new();
+    (0..20).for_each(|key| _ = old.insert(&mut a, key, 0));
+    let mut new = old.clone();
+    (0..10).for_each(|key| _ = new.remove(&mut b, &key));
+    new.compact();
+    (30..40).for_each(|key| _ = new.insert(&mut b, key, 0));
+    old.apply_within(new.delta_since(old.version()), &limits(3, 20, 0)).unwrap();
+    assert!(old == new && old.usage().events == 20);
+}
+
+type Mixed = Causal<(SetBody<u8>, MapBody<u8, u8>, StoreBody)>;
+
+fn write(value: &mut Mixed, writer: &mut Writer, random: &mut Random) {
+    let (key, what) = (random.below(6) as u8, random.below(5));
+    value.edit(writer, |(mut set, mut map, mut store), edit| match what {
+        0 => _ = set.insert(edit, key),
+        1 => _ = set.remove(edit, &key),
+        2 => _ = map.insert(edit, key, key),
+        3 => _ = map.remove(edit, &key),
+        _ => _ = store.set(&format!("{}", key % 3)).insert(edit, i64::from(key).into()),
+    });
+}
+
+/// Both orders give the same or a refusal that changes nothing; whatever is reached under limits is decoded under them, by
+/// states, deltas and merging alike; and the count before is the count after.
+#[test]
+fn laws_hold_up_to_refusal() {
+    let (mut refusals, mut taken) = (0, 0);
+    for seed in 0..3_000 {
+        let mut random = Random::new(seed);
+        let limits = limits(2 + random.below(4), 2 + random.below(14), 1 + random.below(3));
+        let mut values: Vec<Mixed> = vec![Mixed::new(); 3];
+        let mut writers: Vec<_> = (0..3).map(|at| Writer::from_seed(seed * 10 + at)).collect();
+        for _ in 0..30 {
+            let (at, other) = (random.below(3), random.below(3));
+            match random.below(10) {
+                0..4 => {
+                    // A local write that would not fit is not made.
+                    let mut copy = values[at].clone();
+                    write(&mut copy, &mut writers[at], &mut random);
+                    if copy.usage().beyond(&limits).is_none() {
+                        values[at] = copy;
+                    }
+                }
+                4 => values[at].compact(),
+                _ if at != other => {
+                    let theirs = values[other].clone();
+                    let before = values[at].clone();
+                    let mut merged = before.clone();
+                    merged.merge(&theirs);
+                    let fits = merged.usage().beyond(&limits);
+                    let delta = theirs.delta_since(before.version());
+                    let mut by_delta = before.clone();
+                    let applied = by_delta.apply_within(delta, &limits);
+                    let mut by_merge = before.clone();
+                    let merging = by_merge.try_merge_within(&theirs, &limits);
+                    match fits {
+                        None => {
+                            assert!(applied.is_ok() && merging.is_ok(), "{seed}: {applied:?} {merging:?}");
+                            assert!(by_delta == merged && by_merge == merged);
+                            values[at] = by_delta;
+                            taken += 1;
+                        }
+                        Some(limit) => {
+                            assert_eq!(applied, Err(ApplyError::OverLimit(limit)), "{seed}");
+                            assert_eq!(merging, applied);
+                            assert!(by_delta.encode() == before.encode() && by_merge.encode() == before.encode());
+                            refusals += 1;
+                        }
+                    }
+                }
+                _ => {}
+            }
+            let value = &values[at];
+            let bytes = value.encode();
+            let read = Mixed::decode(&bytes, &limits).unwrap_or_else(|error| panic!("{seed}: {error}"));
+            assert!(read.encode() == bytes && read.usage() == value.usage());
+            let delta = Mixed::encode_delta(&value.delta_since(&Default::default()));
+            assert!(Delta::<(SetBody<u8>, MapBody<u8, u8>, StoreBody)>::decode(&delta, &limits).is_ok());
+        }
+        // Both orders.
+        let [a, b, c] = &values[..] else { unreachable!() };
+        let in_order = |one: &Mixed, two: &Mixed| {
+            let mut value = a.clone();
+            value.try_merge_within(one, &limits).ok()?;
+            value.try_merge_within(two, &limits).ok()?;
+            Some(value)
+        };
+        if let (Some(one), Some(two)) = (in_order(b, c), in_order(c, b)) {
+            assert!(one == two);
+        }
+    }
+    assert!(refusals > 1_000 && taken > 1_000, "{refusals} {taken}");
+}
+
+#[test]
+#[cfg(feature = "mutants")]
+fn limits_that_are_ignored_are_noticed() {
+    use dotted::mutants::{Mutant, with};
+    assert!(std::panic::catch_unwind(|| with(Mutant::LimitsIgnored, laws_hold_up_to_refusal)).is_err());
+}
+
+/// 65,537 writers: one more than is accepted from outside by default.
+#[test]
+fn what_was_saved_is_loaded_whatever_the_limits() {
+    let open = |disk: MemoryStorage| {
+        let tight = Limits::default().with_bytes(10).with_events(1).with_writers(1).with_names(0);
+        let resume = |record: Option<_>| record.map_or_else(|| Writer::from_seed(0), Writer::resume_exclusive);
+        Persistent::<OrSet<u32>, _>::open(disk, tight, resume).unwrap()
+    };
+    let mut set = open(MemoryStorage::new());
+    set.update(|set, _| {
+        for number in 0..65_537 {
+            set.insert(&mut Writer::from_seed(1 + number), number as u32);
+        }
+    });
+    set.save().unwrap();
+    set.update(|set, writer| set.insert(writer, 70_000));
+    set.save().unwrap();
+    let mut again = open(set.into_storage());
+    assert_eq!((again.value().len(), again.value().version().len()), (65_538, 65_538));
+    // The log has become a snapshot; a record follows.
+    again.update(|set, writer| set.insert(writer, 70_001));
+    again.save().unwrap();
+    let Stored { snapshot, log } = again.into_storage().stored();
+    assert!(snapshot.is_some());
+    let (_, loaded) = Journal::<OrSet<u32>>::open(&Stored { snapshot, log }, Limits::default()).unwrap();
+    let value = loaded.unwrap().value;
+    assert_eq!(value.len(), 65_539);
+    // From outside it is refused.
+    assert_eq!(OrSet::<u32>::decode(&value.encode(), &Limits::default()), Err(DecodeError::TooLarge("writers")));
+    assert!(OrSet::<u32>::decode(&value.encode(), &Limits::unlimited()).unwrap() == value);
+}
+
+/// A map of 2²⁴ + 5 keys: `cargo test --release --test limits -- --ignored` (some 6 GB, a minute).
+#[test]
+#[ignore = "needs some gigabytes"]
+fn a_map_of_more_events_than_are_accepted_is_loaded() {
+    let mut map = LwwMap::<u32, ()>::new();
+    let mut writer = Writer::from_seed(1);
+    map.edit(&mut writer, |mut map, edit| (0..(1 << 24) + 5).for_each(|key| _ = map.insert(edit, key, ())));
+    let (mut journal, _) = Journal::<LwwMap<u32, ()>>::open(&Stored::default(), Limits::default()).unwrap();
+    let Some(dotted::Step::Append(log)) = journal.record(&map, &writer) else { panic!("a record") };
+    let (_, loaded) = Journal::<LwwMap<u32, ()>>::open(&Stored { snapshot: None, log }, Limits::default()).unwrap();
+    assert_eq!(loaded.unwrap().value.len(), (1 << 24) + 5);
+}
+
+/// The count is kept, and not made: it is the same as what is really there.
+#[test]
+fn usage_is_what_is_there() {
+    for seed in 0..200 {
+        let mut random = Random::new(seed);
+        let mut values: Vec<Mixed> = vec![Mixed::new(); 3];
+        let mut writers: Vec<_> = (0..3).map(|at| Writer::from_seed(seed * 10 + at)).collect();
+        for _ in 0..60 {
+            let at = random.below(3);
+            match random.below(10) {
+                0..6 => write(&mut values[at], &mut writers[at], &mut random),
+                6 => values[at].compact(),
+                _ => {
+                    let theirs = values[random.below(3)].clone();
+                    values[at].merge(&theirs);
+                }
+            }
+            let value = &values[at];
+            let read = Mixed::decode(&value.encode(), &Limits::unlimited()).unwrap();
+            let names: BTreeSet<_> = read.view().2.names().map(|name| format!("{name:?}")).collect();
+            assert_eq!(read.usage(), value.usage());
+            assert!(names.len() <= value.usage().names);
+        }
+    }
+}
