@@ -21,6 +21,7 @@ pub mod mutants;
 #[cfg(not(feature = "mutants"))]
 mod mutants;
 pub mod replication;
+mod serial;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 mod sorted;
