@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dotted::{DecodeError, Limits, LwwRegister, OrSet, Value, Writer};
+use dotted::{DecodeError, Limits, LwwMap, LwwRegister, OrSet, Unfit, Value, Writer};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh64::xxh64;
@@ -145,6 +145,79 @@ fn round_trip<T: dotted::Data>(value: T) -> T {
     register.set(&mut Writer::new(), value);
     let back = LwwRegister::<T>::decode(&register.encode(), &Limits::default()).unwrap();
     back.get().unwrap().clone()
+}
+
+// --- what is not read back ---------------------------------------------------------------------------
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Untagged {
+    Number(u8),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Sparse {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<u8>,
+    rest: u8,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Skipped {
+    #[serde(skip)]
+    cache: u8,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Flat {
+    #[serde(flatten)]
+    inner: BTreeMap<String, u8>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "type")]
+enum Tagged {
+    One { number: u8 },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Crooked(#[serde(serialize_with = "one_more")] u8);
+
+fn one_more<S: serde::Serializer>(number: &u8, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u8(number + 1)
+}
+
+/// Why it cannot be a key, which is why it cannot be a value.
+fn refused<T: dotted::Data + std::hash::Hash>(value: T) -> Unfit {
+    let (mut set, mut map, mut writer) = (OrSet::new(), LwwMap::new(), Writer::new());
+    set.insert(&mut writer, 0u8);
+    let known = set.version().clone();
+    let mut keys = OrSet::new();
+    keys.insert(&mut Writer::new(), value.clone());
+    map.insert(&mut writer, "kim".to_owned(), value);
+    let (key, value) = (keys.check_since(&known).unwrap_err(), map.check_since(&known).unwrap_err());
+    assert!(key.is_key && key.type_name.contains(std::any::type_name::<T>()));
+    assert!(!value.is_key && value.type_name.contains(std::any::type_name::<T>()));
+    assert!(value.to_string().contains("kim"), "{value}");
+    assert_eq!(map.check_since(map.version()), Ok(()), "nothing is new");
+    assert_eq!(key.reason, value.reason);
+    key.reason
+}
+
+#[test]
+fn what_is_not_read_back_is_named_before_it_counts_as_saved() {
+    assert_eq!(refused(Untagged::Number(1)), Unfit::NotRead);
+    assert_eq!(refused(Sparse { name: None, rest: 1 }), Unfit::NotRead);
+    assert_eq!(refused(Skipped { cache: 1 }), Unfit::Changed);
+    assert_eq!(refused(Flat { inner: BTreeMap::new() }), Unfit::NotWritten);
+    refused(Tagged::One { number: 1 });
+    assert_eq!(refused(Crooked(1)), Unfit::Changed);
+    assert_eq!(refused(serde_json::json!([1])), Unfit::NotRead);
+    assert_eq!(refused(nested(1000)), Unfit::TooDeep);
+    assert_eq!(refused(vec![(); 1000]), Unfit::TooManyItems);
+    let mut set = OrSet::new();
+    set.insert(&mut Writer::new(), nested(100));
+    assert_eq!(set.check_since(&Default::default()), Ok(()));
 }
 
 // --- floats ----------------------------------------------------------------------------------------

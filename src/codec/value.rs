@@ -11,8 +11,8 @@ use serde::{Deserializer, Serialize, Serializer};
 use super::DecodeError;
 use super::wire::Reader;
 use crate::hashing::Keyed;
-use crate::kernel::{Key, Kind};
-use crate::serial::{self, Unfit};
+use crate::kernel::{Key, KeyForm, Kind, OwnedForm};
+use crate::serial::{self, Unfit, Unreadable};
 
 /// The value of an event, as its kind writes it.
 pub(super) struct Written<'a, S: Kind>(pub(super) &'a S::Value);
@@ -127,7 +127,29 @@ impl From<Unfit> for DecodeError {
         match unfit {
             Unfit::TooDeep => Self::TooDeep,
             Unfit::TooManyItems => Self::TooLarge("items without bytes"),
-            Unfit::NotWritten | Unfit::NotRead => Self::Value,
+            Unfit::NotWritten | Unfit::NotRead | Unfit::Changed => Self::Value,
         }
     }
+}
+
+/// That keys and values come back from their bytes as what they are. Without a value, only the key is looked at.
+pub(super) fn check_event<S: Kind>(key: &S::Key, value: Option<&S::Value>) -> Result<(), Unreadable> {
+    let mut bytes = Vec::new();
+    if let KeyForm::Content(content) = key.form() {
+        // What comes back is compared as a key, since nothing else of it can be.
+        let made = |content| S::Key::from_form(key.name(), OwnedForm::Content(content));
+        let checked = serial::write(&*content, &mut bytes).and_then(|()| {
+            let (back, len) = serial::read(PhantomData::<<S::Key as Key>::Content>, &bytes)?;
+            let mut again = Vec::new();
+            serial::write(&back, &mut again)?;
+            let is_same = len == bytes.len() && again == bytes && made(back).as_ref() == Some(key);
+            if is_same { Ok(()) } else { Err(Unfit::Changed) }
+        });
+        let type_name = core::any::type_name::<<S::Key as Key>::Content>();
+        checked.map_err(|reason| Unreadable { type_name, is_key: true, key: bytes.clone(), reason })?;
+    }
+    let Some(value) = value else { return Ok(()) };
+    let checked = serial::read_back(value, EventOf::<S>(key), |value, out| serial::write(&Written::<S>(value), out));
+    let type_name = core::any::type_name::<S::Value>();
+    checked.map_err(|reason| Unreadable { type_name, is_key: false, key: bytes, reason })
 }

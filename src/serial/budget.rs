@@ -21,7 +21,8 @@ pub(crate) struct Budget {
 
 /// Why a key or a value cannot be written or read back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unfit {
+#[non_exhaustive]
+pub enum Unfit {
     /// It is nested deeper than 192 options, lists, maps, tuples, structs and enums.
     TooDeep,
     /// More of its items take no bytes than it has bytes, and 256 more.
@@ -30,6 +31,8 @@ pub(crate) enum Unfit {
     NotWritten,
     /// Its `Deserialize` does not read what its `Serialize` writes.
     NotRead,
+    /// What is read is not what was written, or is not written in the same bytes again.
+    Changed,
 }
 
 impl fmt::Display for Unfit {
@@ -39,6 +42,7 @@ impl fmt::Display for Unfit {
             Self::TooManyItems => "it has too many items that take no bytes",
             Self::NotWritten => "its `Serialize` failed, or needs a format that describes itself",
             Self::NotRead => "its `Deserialize` does not read what its `Serialize` writes",
+            Self::Changed => "what is read back is another value, or has other bytes",
         })
     }
 }

@@ -5,6 +5,7 @@
 //! written that is refused afterwards.
 
 mod budget;
+mod check;
 mod reader;
 mod visitor;
 mod writer;
@@ -16,7 +17,10 @@ use postcard::{de_flavors, ser_flavors};
 use serde::Serialize;
 use serde::de::DeserializeSeed;
 
-pub(crate) use budget::{Budget, Unfit};
+pub(crate) use budget::Budget;
+pub use budget::Unfit;
+pub use check::Unreadable;
+pub(crate) use check::read_back;
 pub(crate) use reader::LimitedReader;
 pub(crate) use writer::LimitedValue;
 
