@@ -5,6 +5,7 @@ use uuid::Uuid;
 use crate::causality::{ReplicaId, VersionVector, Writer};
 use crate::codec::{DecodeError, FragmentCodec, Limits, Usage};
 use crate::kernel::{Applied, ApplyError, Causal, Delta, Fragment, RebaseError, Shared};
+use crate::serial::Unreadable;
 
 /// A join semilattice: replicas that merge each other's states agree, in whatever order and however
 /// often they do it.
@@ -137,6 +138,12 @@ pub trait DeltaCrdt: Crdt + Default {
         Self::encode_delta_into(&self.delta_since(known), schema, out);
     }
 
+    /// That whatever is new to someone who has seen `known` can be read back. See [`Causal::check_since`].
+    ///
+    /// # Errors
+    /// [`Unreadable`], which names type and key.
+    fn check_since(&self, known: &VersionVector) -> Result<(), Unreadable>;
+
     /// Reads a delta back.
     ///
     /// # Errors
@@ -245,6 +252,10 @@ impl<F: FragmentCodec> DeltaCrdt for Causal<F> {
 
     fn encode_delta_since_into(&self, known: &VersionVector, schema: u32, out: &mut Vec<u8>) {
         self.encode_delta_since_into(known, schema, out);
+    }
+
+    fn check_since(&self, known: &VersionVector) -> Result<(), Unreadable> {
+        self.check_since(known)
     }
 
     fn decode_delta(bytes: &[u8], limits: &Limits) -> Result<Delta<F>, DecodeError> {

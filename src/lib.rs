@@ -21,6 +21,7 @@ pub mod mutants;
 #[cfg(not(feature = "mutants"))]
 mod mutants;
 pub mod replication;
+mod serial;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 mod sorted;
@@ -36,6 +37,7 @@ pub use kernel::{
     Applied, ApplyError, Causal, CausalInbox, Change, ChangeKind, Data, Delta, DotStore, Edit, Either, Fragment,
     InboxFull, Kind, Mut, Operation, Part, RebaseError, Shared, View,
 };
+pub use serial::{Unfit, Unreadable};
 pub use storage::{
     Fault, Journal, LoadError, Loaded, MemoryStorage, PersistError, Persistent, Step, Storage, StorageFault, Stored,
 };

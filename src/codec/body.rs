@@ -6,11 +6,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::runs::Runs;
-use super::value::{Names, Written, put_value, take_event, take_name, take_value};
+use super::value::{Names, Written, check_event, put_value, take_event, take_name, take_value};
 use super::wire::{Reader, put_varint};
 use super::{DecodeError, Limits};
 use crate::causality::{MAX_COUNTER, PackedDot, ReplicaId, VersionVector};
 use crate::kernel::{DotStore, Effect, Fragment, Key, KeyForm, KeySort, Kind, Numbers, OwnedForm, Since, StoreDelta};
+use crate::serial::Unreadable;
 
 /// A fragment that can be written down: every one. Generic code names it to encode values, deltas and
 /// operations. Implemented by this crate only.
@@ -26,6 +27,10 @@ pub trait FragmentCodec: Fragment {
     /// Writes what is stored and not known.
     #[doc(hidden)]
     fn encode_since(&self, since: &Since<'_>, which: Which, ranks: &Ranks, out: &mut Vec<u8>);
+
+    /// Reads back what is stored and not known, in its bytes.
+    #[doc(hidden)]
+    fn check_since(&self, since: &Since<'_>) -> Result<(), Unreadable>;
 
     /// Writes a delta down.
     #[doc(hidden)]
@@ -357,6 +362,18 @@ impl<S: Kind> FragmentCodec for DotStore<S> {
         Table::of_store(self, since, which, ranks).encode(ranks, out);
     }
 
+    fn check_since(&self, since: &Since<'_>) -> Result<(), Unreadable> {
+        let mut checked = Ok(());
+        self.visit_new(since, &mut |slot| {
+            for (dot, value) in self.events_at(slot).iter() {
+                if checked.is_ok() && !since.knows(dot) {
+                    checked = check_event::<S>(self.key_at(slot), value);
+                }
+            }
+        });
+        checked
+    }
+
     fn encode_delta(delta: &StoreDelta<S>, ranks: &Ranks, out: &mut Vec<u8>) {
         Table::of_delta(delta, ranks).encode(ranks, out);
     }
@@ -506,6 +523,11 @@ macro_rules! tuple {
 
             fn encode_since(&self, since: &Since<'_>, which: Which, ranks: &Ranks, out: &mut Vec<u8>) {
                 $(self.$part.encode_since(since, which, ranks, out);)+
+            }
+
+            fn check_since(&self, since: &Since<'_>) -> Result<(), Unreadable> {
+                $(self.$part.check_since(since)?;)+
+                Ok(())
             }
 
             fn encode_delta(delta: &Self::Delta, ranks: &Ranks, out: &mut Vec<u8>) {

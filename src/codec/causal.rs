@@ -10,6 +10,7 @@ use super::wire::{Reader, put_varint};
 use super::{DecodeError, Limits};
 use crate::causality::{MAX_COUNTER, PackedDot, VersionVector};
 use crate::kernel::{Causal, Delta, DotSet, Since};
+use crate::serial::Unreadable;
 
 /// Which of the optional parts of a header are there.
 const HAS_BASE: u8 = 1;
@@ -220,6 +221,15 @@ impl<F: FragmentCodec> Causal<F> {
             return self.delta_since(known).encode_into(schema, out);
         }
         self.put(Content::Delta, Which::Stored, known, schema, Some(&self.context.floor), out);
+    }
+
+    /// That whatever is new to someone who has seen `known` is read back from its bytes as what it is: each key and
+    /// each value is written and read once. Ask before it counts as saved. Costs what is new.
+    ///
+    /// # Errors
+    /// [`Unreadable`], which names type and key. What passes is encoded without a panic.
+    pub fn check_since(&self, known: &VersionVector) -> Result<(), Unreadable> {
+        self.body.check_since(&Since::new(known, &self.context.version))
     }
 
     /// The view that replicas agree on: version and live events. Equal for equal states, on every

@@ -14,6 +14,8 @@ pub enum DecodeError {
     Malformed(&'static str),
     /// Malformed: a key or a value is not what its type reads.
     Value,
+    /// Refused: a key or a value is nested deeper than 192 options, lists, maps, tuples, structs and enums.
+    TooDeep,
     /// Refused: a version of the format that this build does not read.
     UnsupportedVersion(u8),
     /// Refused: an extension that must be understood and is not.
@@ -39,6 +41,7 @@ impl fmt::Display for DecodeError {
             Self::Checksum => f.write_str("the checksum is wrong"),
             Self::Malformed(what) => write!(f, "malformed: {what}"),
             Self::Value => f.write_str("malformed: a key or a value does not fit its type"),
+            Self::TooDeep => f.write_str("a key or a value is nested too deep"),
             Self::UnsupportedVersion(version) => write!(f, "format version {version} is not supported"),
             Self::UnsupportedExtension(id) => write!(f, "extension {id} is not supported"),
             Self::WrongKind => f.write_str("the bytes hold another kind of thing"),

@@ -8,6 +8,7 @@ use super::causal::check_parts;
 use super::{DecodeError, Limits};
 use crate::causality::VersionVector;
 use crate::kernel::{Causal, Delta};
+use crate::serial::{Budget, LimitedReader, LimitedValue};
 
 /// A value as a record that people can read.
 #[derive(Serialize, Deserialize)]
@@ -27,7 +28,8 @@ impl<F: FragmentCodec> Serialize for Causal<F> {
         }
         let version = self.version();
         let events = self.body.rows(version, &Ranks::new(version, |slot| version.at(slot) > 0));
-        Readable { version: version.clone(), floor: self.floor().clone(), events }.serialize(serializer)
+        let readable = Readable { version: version.clone(), floor: self.floor().clone(), events };
+        LimitedValue { value: &readable, budget: &Budget::readable(), depth: 0 }.serialize(serializer)
     }
 }
 
@@ -47,7 +49,9 @@ fn from_readable<F: FragmentCodec>(readable: Readable<F::Rows>) -> Result<Causal
 impl<'de, F: FragmentCodec> Deserialize<'de> for Causal<F> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
-            let readable = Readable::<F::Rows>::deserialize(deserializer)?;
+            let budget = Budget::readable();
+            let limited = LimitedReader { inner: deserializer, budget: &budget, depth: 0 };
+            let readable = budget.judge(Readable::<F::Rows>::deserialize(limited), D::Error::custom)?;
             return from_readable(readable).map_err(D::Error::custom);
         }
         deserializer.deserialize_bytes(Snapshot(core::marker::PhantomData))

@@ -2,17 +2,17 @@
 
 use alloc::vec::Vec;
 use core::hash::Hash;
+use core::marker::PhantomData;
 
 use hashbrown::HashMap;
-use postcard::de_flavors::Slice;
-use postcard::ser_flavors::Flavor;
-use serde::de::DeserializeOwned;
-use serde::{Serialize, Serializer};
+use serde::de::{DeserializeOwned, DeserializeSeed};
+use serde::{Deserializer, Serialize, Serializer};
 
 use super::DecodeError;
 use super::wire::Reader;
 use crate::hashing::Keyed;
-use crate::kernel::{Key, Kind};
+use crate::kernel::{Key, KeyForm, Kind, OwnedForm};
+use crate::serial::{self, Unfit, Unreadable};
 
 /// The value of an event, as its kind writes it.
 pub(super) struct Written<'a, S: Kind>(pub(super) &'a S::Value);
@@ -23,9 +23,21 @@ impl<S: Kind> Serialize for Written<'_, S> {
     }
 }
 
+/// The key whose event is read.
+struct EventOf<'k, S: Kind>(&'k S::Key);
+
+impl<'de, S: Kind> DeserializeSeed<'de> for EventOf<'_, S> {
+    type Value = S::Value;
+
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
+        S::deserialize_value(self.0, deserializer)
+    }
+}
+
 /// Reads the value of an event of `key`, in its one form.
 pub(super) fn take_event<S: Kind>(reader: &mut Reader<'_>, key: &S::Key) -> Result<S::Value, DecodeError> {
-    take_with(reader, |input| S::deserialize_value(key, input), |value, out| put_value(out, &Written::<S>(value)))
+    take_with(reader, EventOf::<S>(key), |value, out| serial::write(&Written::<S>(value), out))
 }
 
 /// The names that have appeared, numbered in their order.
@@ -78,51 +90,66 @@ pub(super) fn take_name<K: Key>(
 /// Appends through serde, in the postcard format.
 ///
 /// # Panics
-/// If the type cannot be written, which is a mistake in its `Serialize`.
+/// If it cannot be written: a mistake in its `Serialize`, or nested too deep.
 pub(super) fn put_value<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
-    struct Out<'a>(&'a mut Vec<u8>);
-    impl Flavor for Out<'_> {
-        type Output = ();
-
-        fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-            self.0.push(byte);
-            Ok(())
-        }
-
-        fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-            self.0.extend_from_slice(bytes);
-            Ok(())
-        }
-
-        fn finalize(self) -> postcard::Result<()> {
-            Ok(())
-        }
+    if let Err(unfit) = serial::write(value, out) {
+        panic!("keys and values must be types that postcard can write: {}: {unfit}", core::any::type_name::<T>());
     }
-    let written = postcard::serialize_with_flavor(value, Out(out));
-    written.expect("keys and values must be types that postcard can write");
 }
 
 /// Reads through serde, and refuses bytes that the value would not be written as.
 pub(super) fn take_value<T: Serialize + DeserializeOwned>(reader: &mut Reader<'_>) -> Result<T, DecodeError> {
-    take_with(reader, |input| T::deserialize(input), |value, out| put_value(out, value))
+    take_with(reader, PhantomData::<T>, |value, out| serial::write(value, out))
 }
 
-fn take_with<'a, T>(
-    reader: &mut Reader<'a>,
-    read: impl FnOnce(&mut postcard::Deserializer<'a, Slice<'a>>) -> postcard::Result<T>,
-    write: impl FnOnce(&T, &mut Vec<u8>),
-) -> Result<T, DecodeError> {
-    let mut input = postcard::Deserializer::from_bytes(reader.rest);
-    let value = read(&mut input).map_err(|_| DecodeError::Value)?;
-    let rest = input.finalize().map_err(|_| DecodeError::Value)?;
-    let len = reader.rest.len() - rest.len();
+fn take_with<T, D>(
+    reader: &mut Reader<'_>,
+    seed: D,
+    write: impl FnOnce(&T, &mut Vec<u8>) -> Result<(), Unfit>,
+) -> Result<T, DecodeError>
+where
+    D: for<'de> DeserializeSeed<'de, Value = T>,
+{
+    let (value, len) = serial::read(seed, reader.rest)?;
     if len > 0 {
         reader.again.clear();
-        write(&value, &mut reader.again);
+        write(&value, &mut reader.again)?;
         if reader.again != reader.rest[..len] {
             return Err(DecodeError::Malformed("a key or a value is not in its one form"));
         }
     }
-    reader.rest = rest;
+    reader.rest = &reader.rest[len..];
     Ok(value)
+}
+
+impl From<Unfit> for DecodeError {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::TooDeep => Self::TooDeep,
+            Unfit::TooManyItems => Self::TooLarge("items without bytes"),
+            Unfit::NotWritten | Unfit::NotRead | Unfit::Changed => Self::Value,
+        }
+    }
+}
+
+/// That keys and values come back from their bytes as what they are. Without a value, only the key is looked at.
+pub(super) fn check_event<S: Kind>(key: &S::Key, value: Option<&S::Value>) -> Result<(), Unreadable> {
+    let mut bytes = Vec::new();
+    if let KeyForm::Content(content) = key.form() {
+        // What comes back is compared as a key, since nothing else of it can be.
+        let made = |content| S::Key::from_form(key.name(), OwnedForm::Content(content));
+        let checked = serial::write(&*content, &mut bytes).and_then(|()| {
+            let (back, len) = serial::read(PhantomData::<<S::Key as Key>::Content>, &bytes)?;
+            let mut again = Vec::new();
+            serial::write(&back, &mut again)?;
+            let is_same = len == bytes.len() && again == bytes && made(back).as_ref() == Some(key);
+            if is_same { Ok(()) } else { Err(Unfit::Changed) }
+        });
+        let type_name = core::any::type_name::<<S::Key as Key>::Content>();
+        checked.map_err(|reason| Unreadable { type_name, is_key: true, key: bytes.clone(), reason })?;
+    }
+    let Some(value) = value else { return Ok(()) };
+    let checked = serial::read_back(value, EventOf::<S>(key), |value, out| serial::write(&Written::<S>(value), out));
+    let type_name = core::any::type_name::<S::Value>();
+    checked.map_err(|reason| Unreadable { type_name, is_key: false, key: bytes, reason })
 }

@@ -374,7 +374,7 @@ impl Lookup<WriterKey> for WriterLookup {
 /// Implemented for everything that fits. Equal values must serialise to equal bytes, so no `HashMap`
 /// inside (a `BTreeMap` is fine). They are written by postcard, which is not self-describing: types
 /// with `serde(flatten)`, `serde(untagged)` or `serde(skip_serializing_if)`, and `serde_json::Value`,
-/// can be written but not read back, or not even written.
+/// can be written but not read back, or not even written: [`Causal::check_since`](crate::Causal::check_since) says so.
 pub trait Data: Clone + Eq + Serialize + DeserializeOwned + Send + Sync + 'static {}
 impl<T: Clone + Eq + Serialize + DeserializeOwned + Send + Sync + 'static> Data for T {}
 

@@ -16,7 +16,9 @@ use crate::types::{Group, GroupError};
 ///
 /// In JSON and other formats for people it looks like what it is. What they have no form for is a map with one key:
 /// `{"$bytes": "00ff"}`, `{"$float": "NaN"}`; and a map of which a key begins with a dollar is `{"$map": {…}}`. So
-/// foreign JSON with such keys is refused, and so are integers from 2⁶³ on.
+/// foreign JSON with such keys is refused, and so are integers from 2⁶³ on. A float of more than 15 digits, or with an
+/// exponent beyond 22, is a `$float`, too, since many readers get the last place of such numbers wrong; a plain `f64`
+/// in a type of yours is a number.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 #[non_exhaustive]
 pub enum Value {

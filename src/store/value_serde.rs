@@ -1,6 +1,7 @@
 //! How values are read and written. In formats for people a value looks like what it is, so that JSON
 //! is plain JSON; in binary formats it carries a tag.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -73,15 +74,46 @@ fn readable<S: Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Err
         Value::Null => serializer.serialize_unit(),
         Value::Bool(value) => serializer.serialize_bool(*value),
         Value::Integer(value) => serializer.serialize_i64(*value),
-        Value::Float(value) if value.get().is_finite() => serializer.serialize_f64(value.get()),
         Value::Float(value) if value.get().is_nan() => wrapped(serializer, FLOAT, "NaN"),
-        Value::Float(value) if value.get() > 0.0 => wrapped(serializer, FLOAT, "Infinity"),
-        Value::Float(_) => wrapped(serializer, FLOAT, "-Infinity"),
+        Value::Float(value) if value.get() == f64::INFINITY => wrapped(serializer, FLOAT, "Infinity"),
+        Value::Float(value) if value.get() == f64::NEG_INFINITY => wrapped(serializer, FLOAT, "-Infinity"),
+        Value::Float(value) if is_read_exactly(value.get()) => serializer.serialize_f64(value.get()),
+        Value::Float(value) => wrapped(serializer, FLOAT, &format!("{:?}", value.get())),
         Value::Text(value) => serializer.serialize_str(value),
         Value::Bytes(value) => wrapped(serializer, BYTES, &hex(value)),
         Value::List(value) => value.serialize(serializer),
         Value::Map(value) if is_reserved(value) => wrapped(serializer, MAP, value),
         Value::Map(value) => value.serialize(serializer),
+    }
+}
+
+/// Whether quick readers of numbers find this one again: its digits are an integer that a double holds, times or divided by
+/// a power of ten that a double holds. Of others they get the last place wrong.
+fn is_read_exactly(value: f64) -> bool {
+    let text = format!("{value:e}");
+    let Some((places, exponent)) = text.split_once('e') else { return false };
+    let exponent: i32 = exponent.parse().unwrap_or(i32::MAX);
+    let count = places.bytes().filter(u8::is_ascii_digit).count() as i32;
+    let scale = exponent - (count - 1);
+    if count > 15 || exponent > 22 || scale < -22 {
+        return false;
+    }
+    // From 10¹⁵ to 10¹⁶ all places are written, and one behind the point: more digits than a double may hold.
+    let digits = places.bytes().filter(u8::is_ascii_digit).fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+    exponent != 15 || digits * 5u64.pow((scale + 1) as u32) <= 1 << 53
+}
+
+/// Reads what stands for a float that is no number in its format.
+fn parse_float(text: &str) -> Option<f64> {
+    match text {
+        "NaN" => Some(f64::NAN),
+        "Infinity" => Some(f64::INFINITY),
+        "-Infinity" => Some(f64::NEG_INFINITY),
+        // Without the names that `core` has for the three above.
+        _ if text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E')) => {
+            text.parse().ok().filter(|value: &f64| value.is_finite())
+        }
+        _ => None,
     }
 }
 
@@ -215,12 +247,7 @@ const RESERVED: &str = "a key that begins with a dollar, which is reserved";
 fn unwrap(key: &str, value: &Value) -> Option<Value> {
     match (key, value) {
         (BYTES, Value::Text(text)) => unhex(text).map(Value::bytes),
-        (FLOAT, Value::Text(text)) => match &**text {
-            "NaN" => Some(f64::NAN.into()),
-            "Infinity" => Some(f64::INFINITY.into()),
-            "-Infinity" => Some(f64::NEG_INFINITY.into()),
-            _ => None,
-        },
+        (FLOAT, Value::Text(text)) => parse_float(text).map(Value::from),
         (MAP, Value::Map(map)) => Some(Value::Map(map.clone())),
         _ => None,
     }

@@ -384,6 +384,10 @@ impl DeltaCrdt for Watched {
         delta.encode_into(schema, out);
     }
 
+    fn check_since(&self, known: &VersionVector) -> Result<(), crate::Unreadable> {
+        self.store.check_since(known)
+    }
+
     fn decode_delta(bytes: &[u8], limits: &Limits) -> Result<Self::Delta, DecodeError> {
         Delta::decode(bytes, limits)
     }

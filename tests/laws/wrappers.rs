@@ -130,6 +130,10 @@ impl<const WRONG: u8> DeltaCrdt for Wrapper<WRONG> {
         delta.encode_into(schema, out);
     }
 
+    fn check_since(&self, known: &VersionVector) -> Result<(), dotted::Unreadable> {
+        self.set.check_since(known)
+    }
+
     fn decode_delta(bytes: &[u8], limits: &Limits) -> Result<Self::Delta, DecodeError> {
         Delta::decode(bytes, limits)
     }

@@ -56,6 +56,7 @@ impl From<DecodeError> for Failure {
             DecodeError::WrongKind => Self::new("wrong-kind", "the bytes hold another kind of thing"),
             DecodeError::WrongType => Self::new("wrong-type", "the bytes hold a value of another type"),
             DecodeError::WrongSchema { .. } => Self::new("wrong-schema", "the bytes have another application schema"),
+            DecodeError::TooDeep => Self::new("malformed", "a key or a value is nested too deep"),
             DecodeError::TooLarge(limit) => Self::new("too-large", limit),
             _ => Self::new("malformed", "the bytes cannot be read"),
         }
