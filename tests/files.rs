@@ -317,14 +317,14 @@ fn flipped_bits_are_told_and_left_as_they_are() {
     let mut writer = Writer::resume_exclusive(loaded.writer);
     journal = journal.with_log_bytes(0);
     value.insert(&mut writer, 4);
-    let step = journal.record(&value, &writer).unwrap();
+    let step = journal.record(&value, &writer).unwrap().unwrap();
     assert!(matches!(step, Step::Replace(_)));
     storage.perform(&step).unwrap();
     journal.done();
     journal = journal.with_log_bytes(1 << 20);
     for element in 5..8 {
         value.insert(&mut writer, element);
-        let step = journal.record(&value, &writer).unwrap();
+        let step = journal.record(&value, &writer).unwrap().unwrap();
         storage.perform(&step).unwrap();
         journal.done();
     }

@@ -263,7 +263,7 @@ fn a_map_of_more_events_than_are_accepted_is_loaded() {
     let mut writer = Writer::from_seed(1);
     map.edit(&mut writer, |mut map, edit| (0..(1 << 24) + 5).for_each(|key| _ = map.insert(edit, key, ())));
     let (mut journal, _) = Journal::<LwwMap<u32, ()>>::open(&Stored::default(), Limits::default()).unwrap();
-    let Some(dotted::Step::Append(log)) = journal.record(&map, &writer) else { panic!("a record") };
+    let Ok(Some(dotted::Step::Append(log))) = journal.record(&map, &writer) else { panic!("a record") };
     let (_, loaded) = Journal::<LwwMap<u32, ()>>::open(&Stored { snapshot: None, log }, Limits::default()).unwrap();
     assert_eq!(loaded.unwrap().value.len(), (1 << 24) + 5);
 }

@@ -288,3 +288,47 @@ fn random_floats_survive_json() {
     }
     assert!(numbers > count / 10 && wrapped > count / 10, "{numbers} numbers, {wrapped} wrapped");
 }
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Either {
+    Number(u8),
+    Text(String),
+}
+
+/// What cannot be read back does not count as saved: the journal names type and key, what was saved stays, and once the key
+/// is gone everything else is saved.
+#[test]
+fn what_cannot_be_read_back_is_never_saved() {
+    use dotted::{MemoryStorage, PersistError, Persistent};
+    let resume = |record: Option<_>| record.map_or_else(|| Writer::from_seed(1), Writer::resume_exclusive);
+    let open = |disk| Persistent::<LwwMap<u8, Either>, _>::open(disk, Limits::default(), resume);
+    let mut map = open(MemoryStorage::new()).unwrap();
+    // Even nothing is saved with a record of its writer.
+    map.save().unwrap();
+    let before = map.persisted().clone();
+    map.update(|map, writer| map.insert(writer, 5, Either::Text("milk".into())));
+    let Err(PersistError::Unreadable(error)) = map.save() else { panic!("it was saved") };
+    assert!(error.type_name.contains("Either") && !error.is_key && error.key == [5], "{error}");
+    assert_eq!(map.persisted(), &before);
+    assert!(open(map.into_storage()).unwrap().value().is_empty());
+}
+
+/// The same in a member: it is told once, and goes on when the key is removed.
+#[test]
+fn a_member_tells_what_it_cannot_store() {
+    use dotted::replication::{Config, Event, Member, PeerId};
+    let config = Config::new(PeerId::from_seed(1), dotted::Uuid::from_u128(1), 1);
+    let mut member = Member::<LwwMap<u8, Either>>::open(&Default::default(), config, || Writer::from_seed(1)).unwrap();
+    member.update(|map, writer| map.insert(writer, 5, Either::Number(7))).unwrap();
+    for _ in 0..3 {
+        assert_eq!(member.poll_persist(), None);
+    }
+    let Some(Event::Unreadable(error)) = member.poll_event() else { panic!("nothing was told") };
+    assert_eq!(error.key, [5]);
+    assert_eq!(member.poll_event(), None);
+    member.update(|map, writer| map.remove(writer, &5)).unwrap();
+    assert!(member.poll_persist().is_some());
+    member.persisted();
+    assert!(member.is_stored());
+}

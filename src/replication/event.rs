@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use uuid::Uuid;
 
 use super::{PeerId, Ticket};
+use crate::Unreadable;
 use crate::causality::{Forked, VersionVector};
 use crate::codec::Limit;
 use crate::kernel::Applied;
@@ -89,6 +90,9 @@ pub enum Event {
         /// The time at which it began to wait.
         since: u64,
     },
+    /// Loud: something that was written cannot be read back from its bytes, so nothing can be stored, and nothing new
+    /// leaves. Overwrite or remove the key that it names.
+    Unreadable(Unreadable),
     /// Another one writes under the id of this member, which goes on under a new one. What had not left has new names;
     /// nothing that either wrote is lost. Dots that were returned before and have not left name nothing any more.
     Renamed {

@@ -7,10 +7,10 @@ use super::{
     AdoptError, Config, Event, ForkCheck, JoinError, Level, PeerId, Replica, ReplicaError, Role, Ticket,
     TooManyTickets, Topology, Transmit,
 };
-use crate::DeltaCrdt;
 use crate::causality::{Dot, Forked, VersionVector, Writer};
 use crate::kernel::RebaseError;
 use crate::storage::{Journal, LoadError, Step, Stored};
+use crate::{DeltaCrdt, Unreadable};
 
 /// A durable member of a group: a value, its writer, its storage and the protocol in one piece.
 ///
@@ -59,6 +59,8 @@ pub struct Member<C: DeltaCrdt> {
     new_writer: Box<dyn FnMut() -> Writer + Send + Sync>,
     /// Since when there is something that is not durable, and when to say so.
     waiting: Option<Waiting>,
+    /// What was told to be unreadable.
+    unreadable: Option<Unreadable>,
     /// How often it takes a new id because a peer says that there is another writer of the old one.
     renamings: Budget,
 }
@@ -132,7 +134,8 @@ impl<C: DeltaCrdt> Member<C> {
         };
         let replica = Replica::new(value, writer, config.durable());
         let (burst, per_second) = Self::RENAMINGS;
-        Ok(Self { replica, journal, new_writer, waiting: None, renamings: Budget::new(burst, per_second) })
+        let renamings = Budget::new(burst, per_second);
+        Ok(Self { replica, journal, new_writer, waiting: None, unreadable: None, renamings })
     }
 
     /// Takes a snapshot when the log is longer than this and than the last snapshot. 1 MiB unless told.
@@ -206,12 +209,26 @@ impl<C: DeltaCrdt> Member<C> {
         Ok(())
     }
 
-    /// The next step for the storage, if something is to be stored and no step is under way. Do it durably
+    /// The next step for the storage, if something is to be stored and no step is under way. Where what is new cannot be
+    /// read back from its bytes there is none, and [`Event::Unreadable`] names type and key.
+    /// Do it durably
     /// ([`Storage::perform`](crate::Storage::perform)), then call [`persisted`](Member::persisted) or
     /// [`persist_failed`](Member::persist_failed).
     #[must_use = "a step that is dropped keeps the storage busy: do it, or call `persist_failed`"]
     pub fn poll_persist(&mut self) -> Option<Step> {
-        self.journal.record(self.replica.value(), self.replica.writer())
+        match self.journal.record(self.replica.value(), self.replica.writer()) {
+            Ok(step) => {
+                self.unreadable = None;
+                step
+            }
+            Err(unreadable) => {
+                if self.unreadable.as_ref() != Some(&unreadable) {
+                    self.replica.events.push(Event::Unreadable(unreadable.clone()));
+                    self.unreadable = Some(unreadable);
+                }
+                None
+            }
+        }
     }
 
     /// The step that was fetched is durable. Without one, this does nothing.

@@ -238,7 +238,7 @@ impl<S: Subject> World<S> {
     fn attend(&mut self, number: usize) -> Result<(), String> {
         self.check(number)?;
         self.hear(number)?;
-        self.save(number);
+        self.save(number)?;
         let now = self.now;
         if now >= self.nodes[number].slow_until {
             loop {
@@ -306,17 +306,19 @@ impl<S: Subject> World<S> {
     }
 
     /// Lets the disk work. Without durable storage, now and then.
-    fn save(&mut self, number: usize) {
+    fn save(&mut self, number: usize) -> Result<(), String> {
         let saves = self.plan.durable || self.random.chance(10);
-        let Some(up) = &mut self.nodes[number].up else { return };
+        let Some(up) = &mut self.nodes[number].up else { return Ok(()) };
         if saves && up.step.is_none() {
-            let record = up.journal.record(up.replica.value(), up.replica.writer());
+            let record =
+                up.journal.record(up.replica.value(), up.replica.writer()).map_err(|error| error.to_string())?;
             if record.is_some() {
                 up.step = record;
                 let delay = 1 + self.random.below(self.plan.disk as usize) as u64;
                 self.at(self.now + delay, Action::Persist(number));
             }
         }
+        Ok(())
     }
 
     fn check(&mut self, number: usize) -> Result<(), String> {

@@ -8,7 +8,7 @@ use crate::codec::envelope::{self, Content};
 use crate::codec::wire::{Reader, put_varint};
 use crate::codec::{DecodeError, Limits};
 use crate::mutants::{self, Mutant};
-use crate::{ApplyError, DeltaCrdt};
+use crate::{ApplyError, DeltaCrdt, Unreadable};
 
 /// Decides what of a replica is written to storage, and reads it back. It does no I/O itself.
 ///
@@ -27,7 +27,7 @@ use crate::{ApplyError, DeltaCrdt};
 /// let (mut journal, _) = Journal::<OrSet<u8>>::open(&Stored::default(), Default::default())?;
 /// let (mut set, mut writer) = (OrSet::new(), Writer::new());
 /// set.insert(&mut writer, 1);
-/// let Some(Step::Append(bytes)) = journal.record(&set, &writer) else { panic!() };
+/// let Some(Step::Append(bytes)) = journal.record(&set, &writer)? else { panic!() };
 /// assert!(journal.persisted().is_empty());
 /// journal.done(); // The bytes are durable.
 /// assert_eq!(journal.persisted(), set.version());
@@ -35,7 +35,7 @@ use crate::{ApplyError, DeltaCrdt};
 /// let stored = Stored { snapshot: None, log: bytes };
 /// let (_, loaded) = Journal::<OrSet<u8>>::open(&stored, Default::default())?;
 /// assert_eq!(loaded.unwrap().value, set);
-/// # Ok::<(), dotted::LoadError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Journal<C> {
     persisted: VersionVector,
@@ -242,13 +242,19 @@ impl<C: DeltaCrdt> Journal<C> {
     ///
     /// Costs what is new, or O(state) for a snapshot. A value that was rolled back, or whose writer is neither the
     /// one before nor its next incarnation (after [`Causal::rebase`](crate::Causal::rebase)), is saved as a snapshot.
-    #[must_use = "a step that is dropped keeps the journal busy: do it, or call `failed`"]
-    pub fn record(&mut self, value: &C, writer: &Writer) -> Option<Step> {
+    /// What is new is read back once before it is given out, so that nothing counts as saved that cannot be loaded.
+    ///
+    /// # Errors
+    /// [`Unreadable`], naming type and key: what is new cannot be read back. There is no step, and what is stored is as it
+    /// was. Overwrite or remove that key.
+    pub fn record(&mut self, value: &C, writer: &Writer) -> Result<Option<Step>, Unreadable> {
         let version = value.version();
         let record = writer.record();
         if self.pending.is_some() || (self.writer.as_ref() == Some(&record) && self.has(version)) {
-            return None;
+            return Ok(None);
         }
+        let nothing = VersionVector::new();
+        value.check_since(if self.is_outdated { &nothing } else { &self.persisted })?;
         let continues = !self.is_outdated
             && self.persisted <= *version
             && self.writer.as_ref().is_none_or(|before| writer.follows(before.uuid()));
@@ -265,13 +271,13 @@ impl<C: DeltaCrdt> Journal<C> {
                 if mutants::on(Mutant::PersistedTooEarly) {
                     self.persisted = version.clone();
                 }
-                Some(Step::Append(bytes))
+                Ok(Some(Step::Append(bytes)))
             }
             None => {
                 let generation = self.generation + 1;
                 let bytes = put_saved(value, &record, generation, self.schema);
                 self.pending = pending(generation, 0, bytes.len() as u64);
-                Some(Step::Replace(bytes))
+                Ok(Some(Step::Replace(bytes)))
             }
         }
     }

@@ -1,9 +1,9 @@
 use core::fmt;
 
 use super::{Journal, LoadError, Storage};
-use crate::DeltaCrdt;
 use crate::causality::{VersionVector, Writer, WriterRecord};
 use crate::codec::Limits;
+use crate::{DeltaCrdt, Unreadable};
 
 /// A whole replica in storage: a value, its writer, and the journal that keeps the two together.
 ///
@@ -39,6 +39,9 @@ pub enum PersistError<E> {
     Storage(E),
     /// What is stored cannot be read. Nothing was changed.
     Load(LoadError),
+    /// What is new cannot be read back from its bytes. What is stored is as it was; overwrite or remove the key that it
+    /// names, and save again.
+    Unreadable(Unreadable),
 }
 
 impl<E: fmt::Display> fmt::Display for PersistError<E> {
@@ -46,6 +49,7 @@ impl<E: fmt::Display> fmt::Display for PersistError<E> {
         match self {
             Self::Storage(error) => write!(f, "the storage failed: {error}"),
             Self::Load(error) => fmt::Display::fmt(error, f),
+            Self::Unreadable(error) => fmt::Display::fmt(error, f),
         }
     }
 }
@@ -103,12 +107,12 @@ impl<C: DeltaCrdt, S: Storage> Persistent<C, S> {
     /// Makes everything durable, and says what is.
     ///
     /// # Errors
-    /// [`PersistError::Storage`]. Then [`persisted`](Persistent::persisted) is what it was. Try again, or
+    /// [`PersistError::Storage`] or [`PersistError::Unreadable`]. Then [`persisted`](Persistent::persisted) is what it was. Try again, or
     /// give up; in memory nothing is lost.
     pub fn save(&mut self) -> Result<&VersionVector, PersistError<S::Error>> {
         // A step from before a panic inside of the storage.
         self.journal.failed();
-        if let Some(step) = self.journal.record(&self.value, &self.writer) {
+        if let Some(step) = self.journal.record(&self.value, &self.writer).map_err(PersistError::Unreadable)? {
             match self.storage.perform(&step) {
                 Ok(()) => self.journal.done(),
                 Err(error) => {

@@ -206,7 +206,7 @@ impl Machine {
     /// Whether there is something that is not durable, and no step under way.
     pub fn can_save(&self) -> bool {
         let Some(disk) = self.disk.as_ref().filter(|disk| disk.step.is_none()) else { return false };
-        disk.journal.duplicate().record(self.replica.value(), self.replica.writer()).is_some()
+        disk.journal.duplicate().record(self.replica.value(), self.replica.writer()).is_ok_and(|step| step.is_some())
     }
 
     pub fn is_saving(&self) -> bool {
@@ -273,7 +273,8 @@ impl Machine {
             Input::Save => {
                 let (value, writer) = (next.replica.value(), next.replica.writer());
                 let Some(disk) = next.disk.as_mut().filter(|disk| disk.step.is_none()) else { return Ok(None) };
-                let Some(step) = disk.journal.record(value, writer) else { return Ok(None) };
+                let step = disk.journal.record(value, writer).map_err(|error| error.to_string())?;
+                let Some(step) = step else { return Ok(None) };
                 disk.step = Some((step, format!("{:?} {:?}", value.encode(), Some(writer.record()))));
             }
             Input::Saved => {
