@@ -4,8 +4,9 @@ mod common;
 
 use common::random::Random;
 use dotted::{
-    ApplyError, Causal, DecodeError, Delta, Limits, LwwMap, MapBody, MemoryStorage, Operation, OrSet, Persistent,
-    PnCounter, PnCounterBody, ReplicaId, SetBody, Stored, VersionVector, VersionedRecord, Writer, WriterRecord,
+    ApplyError, Causal, DecodeError, Delta, Journal, Limits, LoadError, LwwMap, MapBody, MemoryStorage, Operation,
+    OrSet, Persistent, PnCounter, PnCounterBody, ReplicaId, SetBody, Step, Stored, VersionVector, VersionedRecord,
+    Writer, WriterRecord,
 };
 use xxhash_rust::xxh64::xxh64;
 
@@ -301,13 +302,71 @@ fn extensions_are_passed_over_or_refused_as_their_id_says() {
     let plain = set.encode();
     // `dotd`, version, content, schema, one tag, then the length of the extensions.
     let at = 9;
-    assert_eq!(plain[at], 0);
     for (id, expected) in [(2, None), (3, Some(DecodeError::UnsupportedExtension(3)))] {
-        let mut extended = plain.clone();
-        extended.splice(at..=at, [4, id, 2, 0xaa, 0xbb]);
-        reseal(&mut extended);
-        assert_eq!(OrSet::<u8>::decode(&extended, &Limits::default()).err(), expected);
+        assert_eq!(OrSet::<u8>::decode(&extended(&plain, at, id), &Limits::default()).err(), expected);
     }
+}
+
+/// What is passed over does not travel: whoever writes the value again does not write it.
+#[test]
+fn an_extension_that_was_passed_over_is_not_written_again() {
+    let (mut set, mut writer) = (OrSet::<u8>::new(), Writer::from_seed(1));
+    let (_, operation) = set.edit_as_operation(&mut writer, |mut set, edit| set.insert(edit, 1));
+    let operation = operation.expect("something was written").encode();
+    let delta = set.delta_since(&VersionVector::new()).encode();
+    let limits = &Limits::default();
+    let again = |bytes: &[u8]| OrSet::<u8>::decode(bytes, limits).map(|set| set.encode());
+    assert_eq!(again(&extended(&set.encode(), 9, 2)), Ok(set.encode()));
+    let again = |bytes: &[u8]| Delta::<SetBody<u8>>::decode(bytes, limits).map(|delta| delta.encode());
+    assert_eq!(again(&extended(&delta, 9, 2)), Ok(delta.clone()));
+    let again = |bytes: &[u8]| Operation::<SetBody<u8>>::decode(bytes, limits).map(|operation| operation.encode());
+    assert_eq!(again(&extended(&operation, 9, 2)), Ok(operation.clone()));
+    let version = set.version().encode();
+    let again = |bytes: &[u8]| VersionVector::decode(bytes, limits).map(|version| version.encode());
+    assert_eq!(again(&extended(&version, 8, 2)), Ok(version.clone()));
+}
+
+/// Of what is stored, what would not be written again would be lost with the next snapshot.
+#[test]
+fn every_unknown_extension_of_what_is_stored_is_refused() {
+    let (mut set, mut writer) = (OrSet::<u8>::new(), Writer::from_seed(1));
+    let (journal, _) = Journal::<OrSet<u8>>::open(&Stored::default(), Limits::default()).unwrap();
+    let mut journal = journal.with_log_bytes(0);
+    set.insert(&mut writer, 1);
+    let Some(Step::Append(log)) = journal.record(&set, &writer) else { panic!("the log is empty") };
+    journal.done();
+    set.insert(&mut writer, 2);
+    let Some(Step::Replace(snapshot)) = journal.record(&set, &writer) else { panic!("the log is too long") };
+    let record = writer.record().encode();
+    let open =
+        |stored: &Stored| Journal::<OrSet<u8>>::open(stored, Limits::default()).map(|(_, loaded)| loaded.is_some());
+    assert_eq!(open(&Stored { snapshot: None, log: log.clone() }), Ok(true));
+    assert_eq!(open(&Stored { snapshot: Some(snapshot.clone()), log: Vec::new() }), Ok(true));
+    for id in [2, 3, 4] {
+        let error = DecodeError::UnsupportedExtension(u64::from(id));
+        let stored = Stored { snapshot: Some(extended(&snapshot, 8, id)), log: Vec::new() };
+        assert_eq!(open(&stored), Err(LoadError::Snapshot(error.clone())));
+        let stored = Stored { snapshot: None, log: framed(&log, &extended(&log[16..log.len() - 8], 8, id)) };
+        assert_eq!(open(&stored), Err(LoadError::Record { at: 0, error: error.clone() }));
+        assert_eq!(WriterRecord::decode(&extended(&record, 8, id), &Limits::default()).err(), Some(error));
+    }
+}
+
+/// The first frame of a log with another record in it: magic and generation, length, record, checksum.
+fn framed(log: &[u8], record: &[u8]) -> Vec<u8> {
+    let mut framed = [&log[..12], &(record.len() as u32).to_le_bytes(), record].concat();
+    framed.extend_from_slice(&xxh64(&framed, 0).to_le_bytes());
+    framed
+}
+
+/// The bytes with an extension, whose length stands at this place: behind the magic, the version, the content, the schema
+/// and the shape.
+fn extended(bytes: &[u8], at: usize, id: u8) -> Vec<u8> {
+    assert_eq!(bytes[at], 0);
+    let mut extended = bytes.to_vec();
+    extended.splice(at..=at, [4, id, 2, 0xaa, 0xbb]);
+    reseal(&mut extended);
+    extended
 }
 
 /// A few bytes that claim a trillion events, or a trillion live ones.

@@ -36,6 +36,13 @@ pub(crate) enum Content {
     Grant = 21,
 }
 
+impl Content {
+    /// Whether it is kept in storage, and written again from what was read. Nobody else has what is lost of it.
+    const fn is_stored(self) -> bool {
+        matches!(self, Self::Writer | Self::Saved | Self::Logged)
+    }
+}
+
 /// Whether a message between replicas holds a state or a part of one.
 #[cfg(feature = "simulation")]
 pub(crate) fn is_state(bytes: &[u8]) -> bool {
@@ -125,7 +132,7 @@ pub(crate) fn open<'a>(
     if schema != limits.schema {
         return Err(DecodeError::WrongSchema { found: schema });
     }
-    skip_extensions(&mut reader)?;
+    skip_extensions(&mut reader, content.is_stored())?;
     Ok(reader)
 }
 
@@ -136,7 +143,9 @@ pub(crate) fn open_plain(bytes: &[u8], content: Content, most: usize) -> Result<
 
 /// Extensions: a length, then entries of an id, a length and bytes, by ascending id. Whoever does not
 /// know an even one passes over it, and whoever does not know an odd one refuses the whole.
-fn skip_extensions(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+///
+/// What is passed over is not written again, so of what is stored every unknown one is refused.
+fn skip_extensions(reader: &mut Reader<'_>, all_must_be_known: bool) -> Result<(), DecodeError> {
     let len = usize::try_from(reader.varint()?).map_err(|_| DecodeError::Truncated)?;
     let mut entries = Reader::new(reader.take(len)?);
     let mut last = None;
@@ -148,7 +157,7 @@ fn skip_extensions(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
         last = Some(id);
         let len = usize::try_from(entries.varint()?).map_err(|_| DecodeError::Truncated)?;
         entries.take(len)?;
-        if id % 2 == 1 {
+        if id % 2 == 1 || all_must_be_known {
             return Err(DecodeError::UnsupportedExtension(id));
         }
     }

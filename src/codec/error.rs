@@ -18,7 +18,7 @@ pub enum DecodeError {
     TooDeep,
     /// Refused: a version of the format that this build does not read.
     UnsupportedVersion(u8),
-    /// Refused: an extension that must be understood and is not.
+    /// Refused: an extension that must be understood and is not. Of what is stored that is every one.
     UnsupportedExtension(u64),
     /// Refused: another thing (a state, a delta, an operation, a version vector) than was asked for.
     WrongKind,

@@ -105,6 +105,17 @@ impl<S: Kind> DotStore<S> {
         siblings.dedup();
         siblings.into_iter().for_each(visit);
     }
+
+    /// Whether what is new in another store can be taken in where there is room for so many keys. The new keys are
+    /// counted only where all of them might be too many.
+    fn has_room_from(&self, other: &Self, known: &VersionVector, theirs: &VersionVector, most: usize) -> bool {
+        let room = most - self.entry_count();
+        other.entry_count() < room || {
+            let mut new = 0;
+            other.visit_new(&Since::new(known, theirs), &mut |_| new += 1);
+            new < room
+        }
+    }
 }
 
 /// The events of one key as they arrive, in the receiver's slots.
@@ -353,6 +364,11 @@ impl<S: Kind> Fragment for DotStore<S> {
         if fits { Ok(()) } else { Err(ApplyError::TooManyKeys) }
     }
 
+    fn check_from(&self, other: &Self, known: &VersionVector, theirs: &VersionVector) -> Result<(), ApplyError> {
+        let fits = self.has_room_from(other, known, theirs, Table::SLOT_MAX as usize);
+        if fits { Ok(()) } else { Err(ApplyError::TooManyKeys) }
+    }
+
     type Changes = Changes<S::Key>;
 
     fn changes(wanted: bool) -> Self::Changes {
@@ -512,5 +528,24 @@ impl<S: Kind> Fragment for DotStore<S> {
     #[cfg(any(test, feature = "mutants"))]
     fn assert_consistent(&self, writers: u32) {
         DotStore::assert_consistent(self, writers);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Crdt, OrSet, Writer};
+
+    /// A merge that has no room for its keys is refused before anything has changed: of those keys the new ones count.
+    #[test]
+    fn the_new_keys_of_a_merge_are_counted_where_they_might_be_too_many() {
+        let (mut here, mut there) = (OrSet::new(), OrSet::new());
+        let (mut tokyo, mut london) = (Writer::from_seed(1), Writer::from_seed(2));
+        (0..5).for_each(|i| _ = here.insert(&mut tokyo, i));
+        there.merge(&here);
+        (5..8).for_each(|i| _ = there.insert(&mut london, i));
+        let room = |most| here.body.has_room_from(&there.body, here.version(), there.version(), most);
+        assert_eq!([9, 14].map(room), [true; 2], "three keys are new, and five are known");
+        assert!(!room(8), "the last slot is never used");
+        assert_eq!(here.try_merge(&there).map(|applied| applied.events), Ok(3));
     }
 }

@@ -374,6 +374,7 @@ impl<F: Fragment> Causal<F> {
             return Ok(Applied::UNCHANGED);
         }
         self.has_room_for(theirs)?;
+        self.body.check_from(&other.body, &self.context.version, theirs)?;
         let Self { context, body } = self;
         let above_floor =
             context.version.is_empty() || floor.is_within(&context.version) || mutants::on(Mutant::NoLiveSet);

@@ -51,6 +51,10 @@ pub trait Fragment: Default + Clone + Send + Sync + 'static {
     #[doc(hidden)]
     fn check(&self, delta: &Self::Delta) -> Result<(), ApplyError>;
 
+    /// As `check`, for all that another body has seen and this one has not.
+    #[doc(hidden)]
+    fn check_from(&self, other: &Self, known: &VersionVector, theirs: &VersionVector) -> Result<(), ApplyError>;
+
     /// Takes a checked delta in. Cannot fail.
     #[doc(hidden)]
     fn absorb(&mut self, delta: Self::Delta, incoming: &Incoming<'_>, changes: &mut Self::Changes);
@@ -180,6 +184,16 @@ macro_rules! tuple {
 
             fn check(&self, delta: &Self::Delta) -> Result<(), ApplyError> {
                 $(self.$part.check(&delta.$part)?;)+
+                Ok(())
+            }
+
+            fn check_from(
+                &self,
+                other: &Self,
+                known: &VersionVector,
+                theirs: &VersionVector,
+            ) -> Result<(), ApplyError> {
+                $(self.$part.check_from(&other.$part, known, theirs)?;)+
                 Ok(())
             }
 
