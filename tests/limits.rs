@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use common::random::Random;
 use dotted::{
-    ApplyError, Causal, Crdt, DecodeError, Delta, DeltaCrdt, FragmentCodec, Journal, Limit, Limits, LwwMap,
-    LwwRegister, MapBody, MemoryStorage, OrSet, Persistent, PnCounter, PnCounterBody, SetBody, Store, StoreBody,
-    Stored, Usage, VersionedRecord, Writer,
+    ApplyError, Causal, CausalInbox, Crdt, DecodeError, Delta, DeltaCrdt, FragmentCodec, Journal, Limit, Limits,
+    LwwMap, LwwRegister, MapBody, MemoryStorage, Operation, OrSet, Persistent, PnCounter, PnCounterBody, SetBody,
+    Store, StoreBody, Stored, Usage, VersionedRecord, Writer,
 };
 
 fn limits(writers: usize, events: usize, names: usize) -> Limits {
@@ -131,7 +131,8 @@ fn a_full_state_is_not_closed() {
     assert!(old == new && old.usage().events == 20);
 }
 
-type Mixed = Causal<(SetBody<u8>, MapBody<u8, u8>, StoreBody)>;
+type MixedBody = (SetBody<u8>, MapBody<u8, u8>, StoreBody);
+type Mixed = Causal<MixedBody>;
 
 fn write(value: &mut Mixed, writer: &mut Writer, random: &mut Random) {
     let (key, what) = (random.below(6) as u8, random.below(5));
@@ -214,6 +215,71 @@ fn laws_hold_up_to_refusal() {
         }
     }
     assert!(refusals > 1_000 && taken > 1_000, "{refusals} {taken}");
+}
+
+/// What was loaded may be beyond the limits. Then what brings nothing is no news, and what brings something is refused.
+#[test]
+fn a_delta_that_brings_nothing_is_never_refused() {
+    let [mut a, mut b] = writers();
+    let mut set = OrSet::<u8>::new();
+    (0..9).for_each(|element| _ = set.insert(&mut a, element));
+    let (old, small) = (set.delta_since(&Default::default()), limits(1, 5, 0));
+    assert_eq!(set.apply_within(old, &small).map(|applied| applied.events), Ok(0));
+    assert_eq!(set.clone().try_merge_within(&set, &small).map(|applied| applied.events), Ok(0));
+    let mut more = set.clone();
+    more.insert(&mut b, 100);
+    let before = set.encode();
+    assert_eq!(set.try_merge_within(&more, &small), Err(ApplyError::OverLimit(Limit::Writers)));
+    assert!(set.encode() == before);
+}
+
+/// Operations are counted as deltas are: what they bring, what they supersede, and the writers of their tables.
+#[test]
+fn operations_are_refused_up_to_the_last_event() {
+    let (mut refusals, mut taken) = (0, 0);
+    for seed in 0..3_000 {
+        let mut random = Random::new(seed);
+        let limits = limits(1 + random.below(3), 2 + random.below(12), 1 + random.below(3));
+        let mut writers: Vec<_> = (0..3).map(|at| Writer::from_seed(seed * 10 + at)).collect();
+        let (mut all, mut here) = (Mixed::new(), Mixed::new());
+        for _ in 0..25 {
+            let mut from = if random.below(2) == 0 { all.clone() } else { here.clone() };
+            let operation = operation_of(&mut from, &mut writers[random.below(3)], &mut random);
+            all.merge(&from);
+            let Some(operation) = operation else { continue };
+            let (bytes, mut plain) = (here.encode(), here.clone());
+            match (plain.apply_operation(operation.clone()), plain.usage().beyond(&limits)) {
+                (Err(error), _) => assert_eq!(here.apply_operation_within(operation, &limits), Err(error)),
+                (Ok(applied), None) => {
+                    assert_eq!(here.apply_operation_within(operation, &limits), Ok(applied), "{seed}");
+                    assert!(here.encode() == plain.encode() && Mixed::decode(&plain.encode(), &limits).is_ok());
+                    taken += 1;
+                }
+                (Ok(_), Some(limit)) => {
+                    let refused = here.apply_operation_within(operation.clone(), &limits);
+                    assert_eq!(refused, Err(ApplyError::OverLimit(limit)), "{seed}");
+                    let mut inbox = CausalInbox::new(1).within(limits.clone());
+                    assert_eq!(inbox.receive(&mut here, operation).unwrap().events, 0);
+                    assert_eq!(inbox.len(), 1);
+                    assert!(here.encode() == bytes);
+                    refusals += 1;
+                }
+            }
+        }
+    }
+    assert!(refusals > 1_000 && taken > 1_000, "{refusals} {taken}");
+}
+
+fn operation_of(value: &mut Mixed, writer: &mut Writer, random: &mut Random) -> Option<Operation<MixedBody>> {
+    let (key, what) = (random.below(6) as u8, random.below(5));
+    let (_, operation) = value.edit_as_operation(writer, |(mut set, mut map, mut store), edit| match what {
+        0 => _ = set.insert(edit, key),
+        1 => _ = set.remove(edit, &key),
+        2 => _ = map.insert(edit, key, key),
+        3 => _ = map.remove(edit, &key),
+        _ => _ = store.set(&format!("{}", key % 3)).insert(edit, i64::from(key).into()),
+    });
+    operation
 }
 
 #[test]

@@ -264,9 +264,28 @@ impl<F: Fragment> Causal<F> {
 
     pub(crate) fn fits(&self, delta: &Delta<F>, limits: &Limits) -> Result<(), ApplyError> {
         self.can_apply(delta)?;
-        let (usage, theirs) = (self.usage(), &delta.upto);
+        if delta.upto.is_within(&self.context.version) {
+            // It brings nothing, also to a value that was loaded with more than is accepted.
+            return Ok(());
+        }
+        let exact = delta.live.is_none();
+        self.has_room_within(&delta.upto, &delta.body, None, exact, limits, &|copy| copy.apply(delta.clone()))
+    }
+
+    /// Whether the value would be within the limits after a body is taken in. Its events are counted without a try where
+    /// that count is `exact`.
+    fn has_room_within(
+        &self,
+        theirs: &VersionVector,
+        body: &F::Delta,
+        superseded: Option<&DotSet>,
+        exact: bool,
+        limits: &Limits,
+        attempt: &dyn Fn(&mut Self) -> Result<Applied, ApplyError>,
+    ) -> Result<(), ApplyError> {
+        let usage = self.usage();
         let mut listed = 0;
-        F::listed(&delta.body, &mut |_| listed += 1);
+        F::listed(body, &mut |_| listed += 1);
         let most = Usage::new(usage.writers + theirs.slots(), usage.events + listed, usage.names + listed);
         if most.beyond(limits).is_none() || mutants::on(Mutant::LimitsIgnored) {
             return Ok(());
@@ -274,17 +293,20 @@ impl<F: Fragment> Causal<F> {
         let mut version = self.context.version.clone();
         let mut slots = theirs.slot_map(theirs.slots(), &version);
         slots.complete(theirs, &mut version);
-        let incoming = Incoming { slots, mine: &version, theirs, supersedes: Supersedes::Unlisted };
-        let (growth, names) = self.body.growth(&delta.body, &incoming);
+        let mut incoming = Incoming { slots, mine: &version, theirs, supersedes: Supersedes::Unlisted };
+        if let Some(superseded) = superseded {
+            incoming.supersedes = Supersedes::These(superseded.translated(|dot| incoming.translate(dot)));
+        }
+        let (growth, names) = self.body.growth(body, &incoming);
         let events = usage.events.saturating_add_signed(growth);
         let beyond = match Usage::new(version.slots(), events, usage.names + names).beyond(limits) {
             None => None,
             Some(Limit::Writers) => Some(Limit::Writers),
-            Some(Limit::Events) if delta.live.is_none() => Some(Limit::Events),
+            Some(Limit::Events) if exact => Some(Limit::Events),
             // What the list of what is alive takes away is not counted above, nor are names that go.
             Some(_) => {
                 let mut copy = self.clone();
-                copy.apply(delta.clone())?;
+                attempt(&mut copy)?;
                 copy.usage().beyond(limits)
             }
         };
@@ -439,6 +461,26 @@ impl<F: Fragment> Causal<F> {
         let slots = SlotMap::Table(alloc::vec![incoming.slots.get(operation.writer)]);
         let upto = [operation.first + operation.count - 1];
         Ok(self.conclude(&slots, &upto, &VersionVector::new(), &changes, None))
+    }
+
+    /// As [`apply_operation`](Causal::apply_operation), for what comes from outside: refuses what would make the value hold
+    /// more than the limits allow, as [`apply_within`](Causal::apply_within) does.
+    ///
+    /// # Errors
+    /// As [`apply_operation`](Causal::apply_operation), and [`ApplyError::OverLimit`]. Nothing has changed then.
+    pub fn apply_operation_within(&mut self, operation: Operation<F>, limits: &Limits) -> Result<Applied, ApplyError> {
+        if operation.is_known(&self.context.version) {
+            return Ok(Applied::UNCHANGED);
+        }
+        self.operation_fits(&operation, limits)?;
+        self.apply_operation(operation)
+    }
+
+    pub(crate) fn operation_fits(&self, operation: &Operation<F>, limits: &Limits) -> Result<(), ApplyError> {
+        self.can_apply_operation(operation)?;
+        let (table, superseded) = (&operation.writers, Some(&operation.superseded));
+        let attempt = |copy: &mut Self| copy.apply_operation(operation.clone());
+        self.has_room_within(table, &operation.body, superseded, true, limits, &attempt)
     }
 
     /// How many removals are stored, that a collection would discard.

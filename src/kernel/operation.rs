@@ -6,6 +6,7 @@ use super::edit::Written;
 use super::fragment::Fragment;
 use super::incoming::Since;
 use crate::causality::{Dot, PackedDot, ReplicaId, VersionVector};
+use crate::codec::Limits;
 
 /// One event, or one group of events, with what it depends on and what it supersedes.
 ///
@@ -124,6 +125,7 @@ pub struct CausalInbox<F: Fragment> {
     waiting: BTreeMap<ReplicaId, BTreeMap<u64, Operation<F>>>,
     count: usize,
     limit: usize,
+    limits: Limits,
 }
 
 /// An operation that did not fit into a [`CausalInbox`], given back. Nothing was changed.
@@ -147,7 +149,15 @@ impl<F: Fragment> CausalInbox<F> {
     /// An inbox in which at most `limit` operations wait.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { waiting: BTreeMap::new(), count: 0, limit }
+        Self { waiting: BTreeMap::new(), count: 0, limit, limits: Limits::unlimited() }
+    }
+
+    /// The same inbox for what comes from outside: what would make a value hold more than the limits allow waits, as what
+    /// does not fit does, until there is room.
+    #[must_use]
+    pub fn within(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// How many operations wait.
@@ -172,7 +182,7 @@ impl<F: Fragment> CausalInbox<F> {
         if operation.is_known(value.version()) {
             return Ok(NOTHING_YET);
         }
-        if value.can_apply_operation(&operation).is_err() {
+        if value.operation_fits(&operation, &self.limits).is_err() {
             let dot = operation.dot();
             if self.waiting.get(&dot.replica).is_some_and(|waiting| waiting.contains_key(&dot.counter)) {
                 return Ok(NOTHING_YET);
@@ -216,7 +226,7 @@ impl<F: Fragment> CausalInbox<F> {
                 if first.get().is_known(value.version()) {
                     first.remove();
                     self.count -= 1;
-                } else if value.can_apply_operation(first.get()).is_ok() {
+                } else if value.operation_fits(first.get(), &self.limits).is_ok() {
                     ready = Some(first.remove());
                     self.count -= 1;
                 } else {
