@@ -154,7 +154,11 @@ impl<C: DeltaCrdt> Replica<C> {
         let until = self.now.saturating_add(self.config.timing.watch);
         let mut news = Vec::new();
         for &(origin, branch, round) in &have.watches {
-            if origin == self.config.me || self.members.get(origin).is_none() {
+            if origin == self.config.me {
+                self.resume_rounds(round);
+                continue;
+            }
+            if self.members.get(origin).is_none() {
                 continue;
             }
             let watch = (origin, branch, round);
@@ -167,6 +171,8 @@ impl<C: DeltaCrdt> Replica<C> {
                 // Outwards, and an answer back.
                 news.extend(self.members.targets());
                 news.push(from);
+            } else if self.watches.correct(watch, from) {
+                news.push(from);
             }
         }
         for (branch, member, counter) in &have.seen {
@@ -178,6 +184,15 @@ impl<C: DeltaCrdt> Replica<C> {
             }
         }
         self.tell_news(news);
+    }
+
+    /// Others remember a greater number from before this replica started: rounds go on behind it, at once. Numbers that
+    /// no clock has are not believed, so that there is always a greater one.
+    fn resume_rounds(&mut self, round: u64) {
+        if round > self.round && round <= Self::LAST_ROUND && self.confirmations.ask_at.is_some() {
+            self.round = round;
+            self.confirmations.ask_at = Some(self.now);
+        }
     }
 
     fn on_part(&mut self, from: PeerId, mut part: Part) -> Result<(), ReplicaError> {
