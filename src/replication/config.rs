@@ -165,6 +165,9 @@ pub struct Bounds {
     pub watches: usize,
     /// How many incomplete deltas are kept for each peer.
     pub stagings: usize,
+    /// How many bytes of incomplete deltas are kept for all peers together; one delta is always possible. Whoever has most
+    /// of them gives way.
+    pub staged_bytes: usize,
     /// How many bytes of encoded deltas are held for peers; one delta is always possible.
     pub pinned_bytes: usize,
     /// How often to try again before a silent peer is only probed.
@@ -181,7 +184,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     /// Messages of 1 MiB, default decoding limits, 1,024 members, 1,024 events, 1,024 tickets,
-    /// 64 watches, 4 stagings, 1 GiB pinned, 8 attempts, 16 bad messages and 1 a second, 64 deltas and 16 a second.
+    /// 64 watches, 4 stagings, 1 GiB staged and 1 GiB pinned, 8 attempts, 16 bad messages and 1 a second, 64 deltas and 16 a second.
     fn default() -> Self {
         Self {
             message_bytes: 1 << 20,
@@ -191,6 +194,7 @@ impl Default for Bounds {
             tickets: 1024,
             watches: 64,
             stagings: 4,
+            staged_bytes: 1 << 30,
             pinned_bytes: 1 << 30,
             attempts: 8,
             bad_burst: 16,

@@ -7,7 +7,8 @@ use crate::kernel::ApplyError;
 
 /// Why a message was not accepted. The value is as it was before.
 ///
-/// Each counts against what the peer may send in vain ([`Bounds::bad_burst`](super::Bounds)). That a delta does not
+/// What is [malformed](ReplicaError::is_malformed) counts against what the peer may send in vain
+/// ([`Bounds::bad_burst`](super::Bounds)), and nothing else does. That a delta does not
 /// fit because something in between was lost is no error: it is asked for again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -71,6 +72,16 @@ pub enum ReplicaError {
 }
 
 impl ReplicaError {
+    /// Whether no sound peer sends such bytes. What goes beyond limits, a fork, or a message of a group that the sender
+    /// does not belong to is nobody's fault, and mutes no one.
+    #[must_use]
+    pub const fn is_malformed(&self) -> bool {
+        match self {
+            Self::Malformed { error, .. } | Self::BadDelta { error, .. } => !matches!(error, DecodeError::TooLarge(_)),
+            _ => false,
+        }
+    }
+
     /// Who sent the message.
     #[must_use]
     pub const fn peer(&self) -> PeerId {

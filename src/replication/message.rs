@@ -187,7 +187,7 @@ impl Have {
 
 impl Part {
     /// Whether this is the whole delta, which says all of the rest itself.
-    fn is_whole(&self) -> bool {
+    pub(super) fn is_whole(&self) -> bool {
         self.size == self.total && self.last
     }
 

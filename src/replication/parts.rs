@@ -222,6 +222,11 @@ impl Stagings {
         }
     }
 
+    /// Gives up the one that made progress longest ago.
+    pub(super) fn drop_oldest(&mut self) {
+        self.make_room(self.list.len().saturating_sub(1));
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.list.iter().map(|staging| staging.bytes).sum()
     }

@@ -59,6 +59,8 @@ pub(super) struct Peer {
 
     pub(super) bad: Budget,
     pub(super) work: Budget,
+    /// How often it is told at once what is missing of a delta in parts.
+    pub(super) asks: Budget,
     /// The version at which it was found to differ.
     pub(super) diverged: Option<VersionVector>,
     pub(super) forked: bool,
@@ -108,6 +110,7 @@ impl Peer {
             full: None,
             bad: Budget::new(bounds.bad_burst, bounds.bad_per_second),
             work: Budget::new(bounds.work_burst, bounds.work_per_second),
+            asks: Budget::new(bounds.work_burst, bounds.work_per_second),
             diverged: None,
             forked: false,
             met: false,

@@ -144,6 +144,7 @@ impl Peer {
             full,
             bad,
             work,
+            asks,
             diverged,
             forked,
             met,
@@ -155,7 +156,7 @@ impl Peer {
         let [push_at, news_at, retry_at] = [push_at, news_at, retry_at].map(|at| from_now(*at, now));
         let paused = paused_until.saturating_sub(now);
         // How much is left of what it may cost matters when nothing is.
-        let empty = [bad, work].map(|budget| budget.clone().is_empty(now));
+        let empty = [bad, work, asks].map(|budget| budget.clone().is_empty(now));
         let pinned = pinned.as_ref().map(|pinned| {
             let delta = &pinned.delta;
             (delta.id, &delta.known, &delta.base, &delta.upto, pinned.message_bytes(), pinned.has_unsent())

@@ -35,7 +35,7 @@ impl<C: DeltaCrdt> Replica<C> {
             return Err(ReplicaError::Muted { peer: from });
         }
         let result = self.receive(from, bytes);
-        if result.is_err()
+        if result.as_ref().is_err_and(ReplicaError::is_malformed)
             && let Some(peer) = self.members.get_mut(from)
         {
             peer.bad.take(now);
@@ -180,7 +180,11 @@ impl<C: DeltaCrdt> Replica<C> {
         let until = self.now.saturating_add(self.config.timing.watch);
         let mut news = Vec::new();
         for &(origin, branch, round) in &have.watches {
-            if origin == self.config.me || self.members.get(origin).is_none() {
+            if origin == self.config.me {
+                self.resume_rounds(round);
+                continue;
+            }
+            if self.members.get(origin).is_none() {
                 continue;
             }
             let watch = (origin, branch, round);
@@ -192,6 +196,8 @@ impl<C: DeltaCrdt> Replica<C> {
                 }
                 // Outwards, and an answer back.
                 news.extend(self.members.targets());
+                news.push(from);
+            } else if self.watches.correct(watch, from) {
                 news.push(from);
             }
         }
@@ -206,10 +212,24 @@ impl<C: DeltaCrdt> Replica<C> {
         self.tell_news(news);
     }
 
-    fn on_part(&mut self, from: PeerId, part: Part) -> Result<(), ReplicaError> {
+    /// Others remember a greater number from before this replica started: rounds go on behind it, at once. Numbers that
+    /// no clock has are not believed, so that there is always a greater one.
+    fn resume_rounds(&mut self, round: u64) {
+        if round > self.round && round <= Self::LAST_ROUND && self.confirmations.ask_at.is_some() {
+            self.round = round;
+            self.confirmations.ask_at = Some(self.now);
+        }
+    }
+
+    fn on_part(&mut self, from: PeerId, mut part: Part) -> Result<(), ReplicaError> {
         let (now, id) = (self.now, part.id);
+        if !part.is_whole() && part.total <= self.config.bounds.decode.bytes {
+            self.make_room_to_stage(part.bytes.len());
+        }
         let (timing, bounds) = (&self.config.timing, &self.config.bounds);
         let Some(peer) = self.members.get_mut(from) else { return Ok(()) };
+        // To list what is missing costs as much as there are parts. Beyond its budget a peer is told after a while.
+        part.last &= part.is_whole() || peer.asks.take(now);
         match peer.staged.add(part, now, timing.retry, bounds.stagings, bounds.decode.bytes) {
             Staged::Waiting => Ok(()),
             Staged::Known => {
@@ -224,6 +244,19 @@ impl<C: DeltaCrdt> Replica<C> {
             Staged::TooBig => Err(self.reject(from, id, Refusal::TooBig, DecodeError::TooLarge("bytes"))),
             Staged::Broken => Err(self.reject(from, id, Refusal::BadBytes, DecodeError::Checksum)),
             Staged::Complete(bytes) => self.take_in(from, id, &bytes),
+        }
+    }
+
+    /// Whoever holds most of what is staged for all gives way, so that nobody can take the room of the others.
+    fn make_room_to_stage(&mut self, bytes: usize) {
+        let bounds = &self.config.bounds;
+        let most = bounds.staged_bytes.max(bounds.decode.bytes);
+        while self.staged_bytes() + bytes > most {
+            let largest = self.members.all_mut().map(|(_, peer)| peer).max_by_key(|peer| peer.staged.bytes());
+            match largest.filter(|peer| peer.staged.bytes() > 0) {
+                Some(peer) => peer.staged.drop_oldest(),
+                None => return,
+            }
         }
     }
 

@@ -163,6 +163,12 @@ impl<C: DeltaCrdt> Replica<C> {
         self.known_of(peer) == Some(self.value.version())
     }
 
+    /// How many bytes of incomplete deltas are kept for all peers, at most [`Bounds::staged_bytes`](super::Bounds).
+    #[must_use]
+    pub fn staged_bytes(&self) -> usize {
+        self.members.all().map(|(_, peer)| peer.staged.bytes()).sum()
+    }
+
     /// What this replica says that it has: all, or with durable storage what is durable.
     #[must_use]
     pub fn published(&self) -> Cow<'_, VersionVector> {

@@ -161,8 +161,11 @@ impl<C: DeltaCrdt> Replica<C> {
         }
     }
 
+    /// The greatest number of a round that is taken from a peer; a clock gives at most half of it.
+    pub(super) const LAST_ROUND: u64 = u64::MAX >> 1;
+
     fn ask_for_confirmations(&mut self) {
-        self.round = self.now.max(self.round.saturating_add(1));
+        self.round = self.now.min(Self::LAST_ROUND >> 1).max(self.round.saturating_add(1));
         for id in self.members.targets().to_vec() {
             if let Some(peer) = self.members.get_mut(id) {
                 peer.say(Say::Have);

@@ -54,6 +54,13 @@ impl Watches {
         }
     }
 
+    /// A round that is older than the one known here: it is late, or whoever waits has started again with a smaller clock.
+    /// Then that one must hear from where to go on, so the greater number goes back the way this one came.
+    pub(super) fn correct(&mut self, (origin, branch, round): (PeerId, ReplicaId, u64), via: PeerId) -> bool {
+        let newer = self.list.get_mut(&(origin, branch)).filter(|watch| watch.round > round);
+        newer.is_some_and(|watch| watch.untold.insert(via))
+    }
+
     /// A member has so much of a branch. Lists to whom that is news.
     pub(super) fn credit(&mut self, member: PeerId, branch: &ReplicaId, counter: u64, news: &mut Vec<PeerId>) {
         for ((origin, watched), watch) in self.list.iter_mut() {

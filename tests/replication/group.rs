@@ -114,6 +114,34 @@ fn nobody_goes_on_asking_for_one_that_is_gone() {
     }
 }
 
+/// Rounds are numbered by the clock of whoever waits, and others remember the greatest number.
+#[test]
+fn rounds_go_on_after_a_start_with_a_smaller_clock() {
+    for topology in [Topology::Ring, Topology::Star { hub: peer(1) }] {
+        let mut net = Net::group(7, &topology, 1);
+        net.run(5_000);
+        let dot = net.insert(0, 1);
+        net.run(2_000);
+        for ahead in [1 << 40, u64::MAX] {
+            net.replicas[0].tick(ahead);
+            net.replicas[0].confirm(dot, Level::All, u64::MAX).unwrap();
+            net.replicas[0].tick(ahead.saturating_add(10_000));
+            net.run(1_000);
+            let config = net.replicas[0].config().clone();
+            let (value, writer) = std::mem::replace(&mut net.replicas[0], replica(config.clone())).into_parts();
+            net.replicas[0] = dotted::replication::Replica::new(value, writer, config);
+            for at in 1..7 {
+                net.replicas[0].join(peer(at), Role::Voter).unwrap();
+            }
+            net.run(1_000);
+            _ = net.take_events(0);
+            let all = net.replicas[0].confirm(dot, Level::All, net.now + 10_000).unwrap();
+            net.run(10_000);
+            assert_eq!(settled(&mut net, 0, all), Some(Event::Confirmed { ticket: all }), "{topology:?} {ahead}");
+        }
+    }
+}
+
 #[test]
 fn confirmations_wait_for_durability() {
     let mut net = Net::group_with(2, 1, |at| config(at).durable());

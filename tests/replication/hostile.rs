@@ -105,6 +105,97 @@ fn bad_messages_have_names_and_a_budget() {
     assert_eq!(replica.value().encode(), state);
 }
 
+/// Limits, forks and strangers are nobody's fault: a peer is muted for what no sound peer sends, and for nothing else.
+#[test]
+fn only_malformed_messages_mute() {
+    let (mut net, log) = messages();
+    let (now, own) = (net.now + 100_000, net.insert(0, 9_999));
+    let good = &log.iter().find(|sent| sent.kind() == HAVE).unwrap().bytes;
+    let replica = &mut net.replicas[0];
+    let mut store = good.clone();
+    store[10] ^= 1;
+    reseal(&mut store);
+    for _ in 0..1_000 {
+        assert_eq!(replica.handle(peer(1), &store, now), Err(ReplicaError::WrongStore { peer: peer(1) }));
+        let long = ReplicaError::TooLong { peer: peer(1), bytes: 1025 };
+        assert_eq!(replica.handle(peer(1), &[0; 1025], now), Err(long));
+    }
+    assert_eq!(replica.handle(peer(1), good, now), Ok(()));
+
+    // Somebody who writes under the same id is told so each time.
+    let mut twin = VersionVector::new();
+    twin.join(replica.value().version());
+    twin.join(&[(own.replica, own.counter + 5)].into_iter().collect());
+    let forked = claim_of(&twin, peer(1)).poll_transmit().unwrap();
+    for _ in 0..1_000 {
+        let error = replica.handle(peer(1), &forked.bytes, now).unwrap_err();
+        assert!(matches!(error, ReplicaError::Forked { .. }) && !error.is_malformed(), "{error}");
+    }
+    assert_eq!(replica.handle(peer(1), good, now), Ok(()));
+}
+
+/// The messages with parts of one large delta.
+fn large_delta() -> Vec<Vec<u8>> {
+    let (_, log) = messages();
+    let parts = log.into_iter().filter(|sent| sent.kind() == PART && sent.from == 0).map(|sent| sent.bytes);
+    parts.collect()
+}
+
+fn receiver(bounds: Bounds) -> dotted::replication::Replica<Set> {
+    let mut receiver = replica(config(1).with_bounds(bounds));
+    for at in [0, 2, 3] {
+        receiver.join(peer(at), Role::Voter).unwrap();
+    }
+    receiver
+}
+
+/// How many messages of a kind it has to say.
+fn said(replica: &mut dotted::replication::Replica<Set>, kind: u8) -> usize {
+    std::iter::from_fn(|| replica.poll_transmit()).filter(|sent| sent.bytes[5] == kind).count()
+}
+
+/// A list of what is missing costs as much as there are parts.
+#[test]
+fn who_calls_every_part_the_last_is_answered_at_a_bounded_rate() {
+    let asks = |part: &Vec<u8>| {
+        let mut receiver = receiver(small_messages());
+        receiver.handle(peer(0), part, 0).unwrap();
+        said(&mut receiver, NACK) == 1
+    };
+    let last = large_delta().into_iter().find(asks).expect("one of them is the last");
+    let mut receiver = receiver(Bounds { work_burst: 5, work_per_second: 1, ..small_messages() });
+    let mut answers = 0;
+    for _ in 0..1_000 {
+        receiver.handle(peer(0), &last, 0).unwrap();
+        answers += said(&mut receiver, NACK);
+    }
+    assert_eq!(answers, 5);
+    // The rest is asked for all the same, later.
+    receiver.tick(5_000);
+    assert!(said(&mut receiver, NACK) > 0);
+}
+
+/// What is staged is bounded for all peers together, and whoever has most of it gives way.
+#[test]
+fn incomplete_deltas_are_bounded_in_total() {
+    let mut parts = large_delta();
+    parts.sort();
+    parts.dedup();
+    let most = parts.iter().map(Vec::len).sum();
+    let mut bounds = Bounds { staged_bytes: most, ..small_messages() };
+    bounds.decode = bounds.decode.with_bytes(most);
+    let mut receiver = receiver(bounds);
+    let (mut sent, mut greatest) = (0, 0);
+    for at in [0, 2, 3] {
+        for part in &parts[..parts.len() / 2] {
+            sent += part.len();
+            receiver.handle(peer(at), part, 0).unwrap();
+            greatest = greatest.max(receiver.staged_bytes());
+        }
+    }
+    assert!(sent > most && greatest > most / 3 && greatest <= most, "{sent} {greatest} {most}");
+}
+
 /// A part that announces a delta which cannot be, and a delta of another type.
 #[test]
 fn forged_deltas_are_refused() {
