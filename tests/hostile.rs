@@ -333,10 +333,10 @@ fn every_unknown_extension_of_what_is_stored_is_refused() {
     let (journal, _) = Journal::<OrSet<u8>>::open(&Stored::default(), Limits::default()).unwrap();
     let mut journal = journal.with_log_bytes(0);
     set.insert(&mut writer, 1);
-    let Some(Step::Append(log)) = journal.record(&set, &writer) else { panic!("the log is empty") };
+    let Ok(Some(Step::Append(log))) = journal.record(&set, &writer) else { panic!("the log is empty") };
     journal.done();
     set.insert(&mut writer, 2);
-    let Some(Step::Replace(snapshot)) = journal.record(&set, &writer) else { panic!("the log is too long") };
+    let Ok(Some(Step::Replace(snapshot))) = journal.record(&set, &writer) else { panic!("the log is too long") };
     let record = writer.record().encode();
     let open =
         |stored: &Stored| Journal::<OrSet<u8>>::open(stored, Limits::default()).map(|(_, loaded)| loaded.is_some());
