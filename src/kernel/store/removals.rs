@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn keeps_the_order_of_what_is_stored_and_drops_the_rest() {
         let dot = |counter: u64| PackedDot::new(0, counter);
-        let stored = |dot: PackedDot| dot.counter() % 5 == 0;
+        let stored = |dot: PackedDot| dot.counter().is_multiple_of(5);
         let mut removals = Removals::default();
         let mut left = 0;
         for counter in 1..=20_000 {
@@ -111,7 +111,7 @@ mod tests {
             if removals.is_due(counter as usize / 5) {
                 removals.sweep(stored);
             }
-            if counter % 7 == 0 && removals.first().is_some() {
+            if counter.is_multiple_of(7) && removals.first().is_some() {
                 removals.pop();
                 left += 1;
             }
@@ -120,8 +120,8 @@ mod tests {
         assert!(left > 1_000 && removals.len() < 20_000 * 3 / 5, "{} after {left}", removals.len());
         let counters: Vec<u64> = removals.iter().map(|dot| dot.counter()).collect();
         assert!(counters.is_sorted());
-        let expected: Vec<u64> = (counters[0]..=20_000).filter(|counter| counter % 5 == 0).collect();
-        let kept: Vec<u64> = counters.into_iter().filter(|counter| counter % 5 == 0).collect();
+        let expected: Vec<u64> = (counters[0]..=20_000).filter(|counter| counter.is_multiple_of(5)).collect();
+        let kept: Vec<u64> = counters.into_iter().filter(|counter| counter.is_multiple_of(5)).collect();
         assert_eq!(kept, expected);
     }
 }
