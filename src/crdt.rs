@@ -107,6 +107,10 @@ pub trait DeltaCrdt: Crdt + Default {
     /// Discards what is not needed any more.
     fn compact(&mut self);
 
+    /// From now on only removals up to here are discarded by themselves: see [`Causal::set_collectable`]. What discards
+    /// nothing by itself has nothing to do.
+    fn set_collectable(&mut self, _upto: Option<VersionVector>) {}
+
     /// Appends the snapshot, everything that is stored, marked with the schema of the application's data.
     fn encode_into(&self, schema: u32, out: &mut Vec<u8>);
 
@@ -236,6 +240,10 @@ impl<F: FragmentCodec> DeltaCrdt for Causal<F> {
 
     fn compact(&mut self) {
         self.compact();
+    }
+
+    fn set_collectable(&mut self, upto: Option<VersionVector>) {
+        self.set_collectable(upto);
     }
 
     fn encode_into(&self, schema: u32, out: &mut Vec<u8>) {

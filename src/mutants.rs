@@ -30,6 +30,10 @@ pub enum Mutant {
     TiesBySlot,
     /// Rule 7: the floor does not rise when removals are discarded.
     FloorStays,
+    /// Rule 7: the floor does not rise when some of the removals are discarded.
+    FloorStaysBelowSome,
+    /// Rule 7: removals that are kept for peers are discarded before memory asks for it.
+    CollectWhatIsKept,
     /// Rule 7: the floor of what is merged is forgotten.
     NoFloorJoin,
     /// Rule 7: a peer below the floor gets no live set, and does not ask for it.

@@ -29,6 +29,8 @@ const EXPECTED: &[(Mutant, &[&str])] = &[
     (Mutant::TimeBeforeCausality, &["T1"]),
     (Mutant::TiesBySlot, &["T2"]),
     (Mutant::FloorStays, &["S2"]),
+    (Mutant::FloorStaysBelowSome, &["S10"]),
+    (Mutant::CollectWhatIsKept, &["S11"]),
     (Mutant::NoFloorJoin, &["S4"]),
     (Mutant::NoLiveSet, &["S2"]),
     (Mutant::NoFloorCheck, &["S1"]),

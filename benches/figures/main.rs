@@ -11,6 +11,7 @@ mod group;
 mod map;
 mod memory;
 mod messages;
+mod pauses;
 mod plot;
 mod replication;
 mod report;
@@ -32,8 +33,9 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 type Section = (&'static str, fn(&mut Report));
 
-const SECTIONS: [Section; 9] = [
+const SECTIONS: [Section; 10] = [
     ("set", set::measure),
+    ("pauses", pauses::measure),
     ("memory", memory::measure),
     ("delta", delta::measure),
     ("bytes", bytes::measure),

@@ -481,8 +481,13 @@ impl<S: Kind> Fragment for DotStore<S> {
         (self.live_keys(), self.removals())
     }
 
-    fn discard_removals(&mut self, visit: &mut dyn FnMut(Raw)) {
-        DotStore::discard_removals(self, |dot| visit(Raw(dot)));
+    fn discard_removals(
+        &mut self,
+        at_most: usize,
+        may: &mut dyn FnMut(Raw) -> bool,
+        visit: &mut dyn FnMut(Raw),
+    ) -> usize {
+        DotStore::discard_removals(self, at_most, &mut |dot| may(Raw(dot)), |dot| visit(Raw(dot)))
     }
 
     fn rebuild(&mut self) {

@@ -48,6 +48,10 @@ pub struct Causal<F> {
     pub(crate) body: F,
 }
 
+/// So many removals are discarded at a time. Together they cost a tenth of a millisecond at ten million elements, and
+/// few of them would cost more each.
+const SOME: usize = 256;
+
 impl<F: Fragment> Causal<F> {
     /// A value to which nothing has happened yet.
     #[must_use]
@@ -100,10 +104,12 @@ impl<F: Fragment> Causal<F> {
     #[inline]
     pub fn edit<R>(&mut self, writer: &mut Writer, edit: impl for<'e> FnOnce(F::Mut<'e>, &mut Edit<'e>) -> R) -> R {
         self.collect_if_due();
+        let (_, before) = self.body.counts();
         let Self { context, body } = self;
         let mut group = Edit::new(context, writer, None);
         let result = edit(body.edit(), &mut group);
         group.close();
+        self.collect_after_group(before);
         result
     }
 
@@ -126,7 +132,9 @@ impl<F: Fragment> Causal<F> {
         let result = edit(body.edit(), &mut group);
         if result.is_ok() {
             group.close();
+            let before = self.removals();
             *self = copy;
+            self.collect_after_group(before);
         } else {
             writer.restore(before);
         }
@@ -151,6 +159,7 @@ impl<F: Fragment> Causal<F> {
         edit: impl for<'e> FnOnce(F::Mut<'e>, &mut Edit<'e>) -> R,
     ) -> (R, Option<Operation<F>>) {
         self.collect_if_due();
+        let (_, before) = self.body.counts();
         let Self { context, body } = self;
         let mut record = Record::default();
         let mut group = Edit::new(context, writer, Some(&mut record));
@@ -159,6 +168,7 @@ impl<F: Fragment> Causal<F> {
             let heard = context.take_heard();
             Operation::new(&context.version, body, &written, &record.superseded, &heard)
         });
+        self.collect_after_group(before);
         (result, operation)
     }
 
@@ -366,7 +376,7 @@ impl<F: Fragment> Causal<F> {
         if !mutants::on(Mutant::NoFloorJoin) {
             self.context.floor.join(floor);
         }
-        self.collect_if_due();
+        self.collect_if_due_after(events);
         Applied { events, keys: F::show_changes(changes, visit.unwrap_or(&mut |_| {})) }
     }
 
@@ -489,35 +499,119 @@ impl<F: Fragment> Causal<F> {
         self.body.counts().1
     }
 
-    /// Discards all stored removals, at any time and without asking anyone.
+    /// Discards all stored removals, at any time and without asking anyone, also those that
+    /// [`set_collectable`](Causal::set_collectable) keeps.
     ///
     /// Removals influence nothing that can be read; only peers that have not seen them get the list
-    /// of what is alive instead. It happens by itself, in batches: whenever the removals exceed 1024
-    /// and an eighth of what is alive.
+    /// of what is alive instead. It happens by itself, some at a time and the oldest first: whenever the removals exceed
+    /// 1024 and an eighth of what is alive, a write or a delta that is taken in discards some hundreds of them.
     pub fn collect(&mut self) {
-        let Context { floor, version, .. } = &mut self.context;
-        let mut raised = floor.aligned_to(version).into_owned();
-        raised.resize(version.slots(), 0);
-        self.body.discard_removals(&mut |Raw(dot)| {
-            if !mutants::on(Mutant::FloorStays) {
-                let counter = &mut raised[dot.slot() as usize];
-                *counter = dot.counter().max(*counter);
+        self.discard(usize::MAX, true);
+    }
+
+    /// Discards some removals, the oldest first, and says how many: at most so many, and none that
+    /// [`set_collectable`](Causal::set_collectable) keeps. For when there is time.
+    pub fn collect_some(&mut self, at_most: usize) -> usize {
+        self.discard(at_most, false)
+    }
+
+    /// From now on only removals up to here are discarded by themselves; with `None`, as at first, all may be.
+    ///
+    /// Who has not seen a removal that was discarded is sent the list of all that is alive, once. So tell what all peers
+    /// have seen, or what has at least left or been stored, and tell it again as it rises. A removal that may not be
+    /// discarded keeps those that came after it, too. Memory stays bounded: where removals exceed half of what is alive
+    /// and 4096, the oldest are discarded nevertheless.
+    ///
+    /// It is no part of the state: it is not encoded, and merging leaves it as it is.
+    ///
+    /// ```
+    /// use dotted::{OrSet, VersionVector, Writer};
+    ///
+    /// let (mut set, mut tokyo) = (OrSet::new(), Writer::new());
+    /// set.insert(&mut tokyo, 1);
+    /// set.remove(&mut tokyo, &1);
+    /// set.set_collectable(Some(VersionVector::new()));
+    /// assert_eq!((set.collect_some(100), set.removals()), (0, 1));
+    /// set.set_collectable(Some(set.version().clone()));
+    /// assert_eq!((set.collect_some(100), set.removals()), (1, 0));
+    /// ```
+    pub fn set_collectable(&mut self, upto: Option<VersionVector>) {
+        self.context.collectable = upto;
+    }
+
+    fn discard(&mut self, at_most: usize, all: bool) -> usize {
+        let Self { context, body } = self;
+        let Context { floor, version, collectable, .. } = context;
+        let collectable = collectable.as_ref().filter(|_| !all && !mutants::on(Mutant::CollectWhatIsKept));
+        // The last writer that was asked about, and what may be discarded of it: mostly it is one for many.
+        let mut asked = None;
+        let mut may = |Raw(dot): Raw| {
+            let Some(collectable) = collectable else { return true };
+            let upto = match asked {
+                Some((slot, upto)) if slot == dot.slot() => upto,
+                _ => collectable.get(&version.id(dot.slot())),
+            };
+            asked = Some((dot.slot(), upto));
+            dot.counter() <= upto
+        };
+        let partial = at_most < usize::MAX && mutants::on(Mutant::FloorStaysBelowSome);
+        let rises = !mutants::on(Mutant::FloorStays) && !partial;
+        let mut raise = |dot: PackedDot| {
+            let id = version.id(dot.slot());
+            if rises && floor.slot(&id).is_none() {
+                // Slots as in the version, by which the two are compared.
+                *floor = version.with_counters(floor.aligned_to(version).into_owned());
             }
+            if rises {
+                floor.observe(&id, dot.counter());
+            }
+        };
+        // Mostly it is one writer for many.
+        let mut last: Option<PackedDot> = None;
+        let discarded = body.discard_removals(at_most, &mut may, &mut |Raw(dot)| match &mut last {
+            Some(last) if last.slot() == dot.slot() => *last = dot.max(*last),
+            _ => _ = last.replace(dot).map(&mut raise),
         });
-        *floor = version.with_counters(raised);
+        _ = last.map(&mut raise);
+        discarded
     }
 
     #[inline]
     fn collect_if_due(&mut self) {
+        self.collect_if_due_after(0);
+    }
+
+    /// So many removals may have come in since this was asked last.
+    #[inline]
+    fn collect_if_due_after(&mut self, new: u64) {
         let (live, removals) = self.body.counts();
         if removals > 1024.max(live / 8) {
-            self.collect_batch();
+            self.collect_batch(live, removals, new as usize);
+        }
+    }
+
+    /// After a group, where `before` is how many removals were stored: one of many removals discards as many older ones.
+    #[inline]
+    fn collect_after_group(&mut self, before: usize) {
+        let (_, removals) = self.body.counts();
+        if removals > before + SOME {
+            self.collect_for_group(before);
         }
     }
 
     #[cold]
-    fn collect_batch(&mut self) {
-        self.collect();
+    fn collect_for_group(&mut self, before: usize) {
+        let (live, removals) = self.body.counts();
+        let excess = removals.saturating_sub(1024.max(live / 8));
+        // None of its own: they are not in any delta yet.
+        self.discard(excess.min(before), removals > 4096 + live / 2);
+    }
+
+    #[cold]
+    fn collect_batch(&mut self, live: usize, removals: usize, new: usize) {
+        // Memory asks for it.
+        let all = removals > 4096 + live / 2;
+        self.discard(SOME.saturating_add(new), all);
     }
 
     /// Discards all stored removals and gives back every byte that is not needed. Costs O(state).
@@ -544,6 +638,7 @@ impl<S: Kind> Causal<DotStore<S>> {
         edit: impl for<'e> FnOnce(Mut<'e, S>, &mut Edit<'e>) -> R,
     ) -> R {
         self.collect_if_due();
+        let (_, before) = self.body.counts();
         let Self { context, body } = self;
         let mut record = Record::default();
         let mut group = Edit::new(context, writer, Some(&mut record));
@@ -551,6 +646,7 @@ impl<S: Kind> Causal<DotStore<S>> {
         group.close();
         let mut changes = DotStore::<S>::changes(true);
         body.report_touched(&record.touched, &mut changes);
+        self.collect_after_group(before);
         DotStore::<S>::show_changes(&changes, visit);
         result
     }

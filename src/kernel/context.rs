@@ -9,6 +9,8 @@ pub struct Context {
     pub(crate) version: VersionVector,
     /// Rises over every removal that is discarded, here or upstream. Never above `version`.
     pub(crate) floor: VersionVector,
+    /// Removals up to here may be discarded, where somebody said so; else all.
+    pub(crate) collectable: Option<VersionVector>,
     /// The branch written under last.
     own: Option<Own>,
     /// What the next operation depends on beyond the last one.

@@ -95,9 +95,14 @@ pub trait Fragment: Default + Clone + Send + Sync + 'static {
     #[doc(hidden)]
     fn growth(&self, delta: &Self::Delta, incoming: &Incoming<'_>) -> (isize, usize);
 
-    /// Discards all removals, showing each.
+    /// Discards the oldest removals, at most so many, showing each, up to one that may not be discarded. How many it were.
     #[doc(hidden)]
-    fn discard_removals(&mut self, visit: &mut dyn FnMut(Raw));
+    fn discard_removals(
+        &mut self,
+        at_most: usize,
+        may: &mut dyn FnMut(Raw) -> bool,
+        visit: &mut dyn FnMut(Raw),
+    ) -> usize;
 
     /// Gives back room that was reserved or left behind.
     #[doc(hidden)]
@@ -273,8 +278,15 @@ macro_rules! tuple {
                 (events, names)
             }
 
-            fn discard_removals(&mut self, visit: &mut dyn FnMut(Raw)) {
-                $(self.$part.discard_removals(visit);)+
+            fn discard_removals(
+                &mut self,
+                at_most: usize,
+                may: &mut dyn FnMut(Raw) -> bool,
+                visit: &mut dyn FnMut(Raw),
+            ) -> usize {
+                let mut discarded = 0;
+                $(discarded += self.$part.discard_removals(at_most - discarded, may, visit);)+
+                discarded
             }
 
             fn rebuild(&mut self) {

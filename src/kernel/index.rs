@@ -119,7 +119,8 @@ impl Dense {
 
     #[inline]
     fn visit(&self, from: u64, visit: &mut impl FnMut(u64, u32)) {
-        let skip = (from.saturating_sub(self.start) as usize).min(self.slots.len());
+        // Compared before it is cut to the size of a pointer, which may be 32 bits.
+        let skip = from.saturating_sub(self.start).min(self.slots.len() as u64) as usize;
         for (counter, &slot) in (self.start + skip as u64..).zip(&self.slots[skip..]) {
             if slot != HOLE {
                 visit(counter, slot);

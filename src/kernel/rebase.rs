@@ -400,6 +400,7 @@ impl<F: Fragment> Causal<F> {
         writer.renames();
         let mut renamed = self.renamed(shared, writer).map_err(RebaseError::Apply)?;
         let applied = renamed.try_merge(peer).map_err(RebaseError::Apply)?;
+        renamed.context.collectable = self.context.collectable.take();
         *self = renamed;
         Ok(applied)
     }

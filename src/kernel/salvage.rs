@@ -77,6 +77,7 @@ impl<F: Fragment> Causal<F> {
         writer.renames();
         theirs.try_merge(self)?;
         theirs.salvage(self, writer)?;
+        theirs.context.collectable = self.context.collectable.take();
         *self = theirs;
         Ok(())
     }

@@ -1,4 +1,5 @@
 mod collect;
+mod removals;
 
 use alloc::vec::Vec;
 use core::mem;
@@ -9,6 +10,7 @@ use super::events::{Events, EventsOf};
 use super::index::Index;
 use super::lookup::{Key, Keys, Lookup, Vacant};
 use crate::causality::{PackedDot, VersionVector};
+use removals::Removals;
 
 /// The one structure under all types: per key the antichain of maximal events, and per writer an
 /// index of their dots.
@@ -17,8 +19,8 @@ use crate::causality::{PackedDot, VersionVector};
 /// * every stored dot is in the index, with the slot of its entry, and nothing else is but what
 ///   `superseded` lists;
 /// * a key has one entry, an entry has at least one event, and `many` holds two or more;
-/// * `live` counts the keys with a live event, `removals` the stored removals, and the slot of every
-///   entry with a removal is in `removed` (which may name others, too).
+/// * `live` counts the keys with a live event, `removals` the stored removals, and the dot of each
+///   of them is in `removed` (which may name others, too).
 pub struct DotStore<S: Kind> {
     lookup: <S::Key as Key>::Lookup,
     entries: Column<Entry<S>>,
@@ -32,13 +34,14 @@ pub struct DotStore<S: Kind> {
     superseded: Vec<PackedDot>,
     live: usize,
     removals: usize,
-    removed: Vec<u32>,
+    removed: Removals,
 }
 
 /// A store with so few entries is in the caches anyway, and is to be small. Tests have few.
 const FEW: usize = if cfg!(any(test, feature = "mutants")) { 1 } else { 1024 };
 /// What an entry holds that is about to be dropped.
-const UNLINKED: Cell = Cell::removed(PackedDot::new(0, 0));
+const UNLINKED: Cell = Cell::removed(UNLINKED_DOT);
+const UNLINKED_DOT: PackedDot = PackedDot::new(0, 0);
 /// So many entries are dropped or moved together, and so many dots leave the index.
 const BATCH: usize = 64;
 
@@ -90,7 +93,7 @@ impl<S: Kind> Default for DotStore<S> {
             superseded: Vec::new(),
             live: 0,
             removals: 0,
-            removed: Vec::new(),
+            removed: Removals::default(),
         }
     }
 }
@@ -294,7 +297,8 @@ impl<S: Kind> DotStore<S> {
             }
         };
         self.count_live(slot, was_live, live);
-        self.note_removal_unless(live, slot);
+        self.note_removal_unless(live, dot);
+        self.sweep_if_due();
     }
 
     /// In the index, one dot of an entry takes the place of another.
@@ -345,35 +349,26 @@ impl<S: Kind> DotStore<S> {
     }
 
     #[inline]
-    fn note_removal_unless(&mut self, live: bool, slot: u32) {
+    fn note_removal_unless(&mut self, live: bool, dot: PackedDot) {
         if !live {
             self.removals += 1;
-            self.note_candidate(slot);
+            self.removed.push(dot);
         }
     }
 
-    fn note_candidate(&mut self, slot: u32) {
-        if self.removed.len() > 4 * self.removals + 64 {
-            self.forget_stale_candidates();
+    /// Keys that were removed and added again left their dots behind in `removed`. Only while all keys are settled.
+    #[inline]
+    fn sweep_if_due(&mut self) {
+        if self.removed.is_due(self.removals) {
+            self.sweep_removed();
         }
-        self.removed.push(slot);
     }
 
-    /// Keys that were removed and added again left their slots behind in `removed`.
     #[cold]
-    fn forget_stale_candidates(&mut self) {
+    fn sweep_removed(&mut self) {
         let mut removed = mem::take(&mut self.removed);
-        removed.sort_unstable();
-        removed.dedup();
-        removed.retain(|&slot| self.removals_at(slot) > 0);
+        removed.sweep(|dot| self.holding(dot).is_some());
         self.removed = removed;
-    }
-
-    fn removals_at(&self, slot: u32) -> usize {
-        if slot as usize >= self.entries.len() {
-            return 0;
-        }
-        self.events_at(slot).iter().filter(|(_, value)| value.is_none()).count()
     }
 
     /// Makes `events` the antichain of a key that is there. Their dots are in the index already, and
@@ -394,6 +389,7 @@ impl<S: Kind> DotStore<S> {
                 self.many.push(Siblings { slot, events });
             }
         }
+        self.sweep_if_due();
     }
 
     /// Takes the antichain of a key out, to be given back by [`DotStore::settle`].
@@ -437,14 +433,15 @@ impl<S: Kind> DotStore<S> {
         let slot = self.push(vacant, key, Cell::of(dot, live), value);
         self.count_live(slot, false, live);
         self.index.set(dot.slot(), dot.counter(), slot);
-        self.note_removal_unless(live, slot);
+        self.note_removal_unless(live, dot);
+        self.sweep_if_due();
         slot
     }
 
     /// An event enters or leaves the index while its key is unsettled.
     pub(crate) fn enter(&mut self, slot: u32, event: &Event<S::Value>) {
         self.index.set(event.dot.slot(), event.dot.counter(), slot);
-        self.note_removal_unless(event.value.is_some(), slot);
+        self.note_removal_unless(event.value.is_some(), event.dot);
     }
 
     pub(crate) fn leave(&mut self, event: &Event<S::Value>) {
@@ -456,6 +453,7 @@ impl<S: Kind> DotStore<S> {
     #[cfg(any(test, feature = "mutants"))]
     pub(crate) fn assert_consistent(&self, writers: u32) {
         let (mut dots, mut live, mut removals) = (0, 0, 0);
+        let noted: alloc::collections::BTreeSet<PackedDot> = self.removed.iter().collect();
         for slot in 0..self.entries.len() as u32 {
             assert!(self.find(self.key_at(slot)).is_ok_and(|found| found == slot), "a key is not found");
             let events = self.events_at(slot);
@@ -465,7 +463,7 @@ impl<S: Kind> DotStore<S> {
             for (dot, value) in events.iter() {
                 assert_eq!(self.holding(dot), Some(slot), "{dot:?} is not in the index");
                 removals += usize::from(value.is_none());
-                assert!(value.is_some() || self.removed.contains(&slot));
+                assert!(value.is_some() || noted.contains(&dot), "a removal is not noted");
             }
             dots += events.len();
             live += usize::from(self.is_live(slot));

@@ -47,7 +47,66 @@ pub(super) fn at(log: &[u8], start: usize) -> Option<Frame<'_>> {
 }
 
 /// Whether a record of this generation begins behind `start`. Looked for only once something is wrong.
+///
+/// Bytes of an application can look like the beginnings of many long records, each of which would have to be hashed.
+/// After 1 GiB of that, or 64 times the log, the answer is yes: better to refuse a log than to drop what may be in it.
 pub(super) fn any_behind(log: &[u8], start: usize, generation: u64) -> bool {
-    let starts = (start + 1..log.len()).filter(|&at| log[at..].starts_with(&MAGIC));
-    starts.filter_map(|start| at(log, start)).any(|frame| frame.generation == generation)
+    let mut budget = (1 << 30).max(log.len().saturating_mul(64));
+    search_behind(log, start, generation, &mut budget)
+}
+
+fn search_behind(log: &[u8], start: usize, generation: u64, budget: &mut usize) -> bool {
+    let generation = generation.to_le_bytes();
+    for at in start + 1..log.len() {
+        let Some(head) = log[at..].get(..HEAD).filter(|head| head.starts_with(&MAGIC) && head[4..12] == generation)
+        else {
+            continue;
+        };
+        let len = u32::from_le_bytes([head[12], head[13], head[14], head[15]]) as usize;
+        if len > log.len() - at {
+            continue;
+        }
+        if len > *budget {
+            return true;
+        }
+        *budget -= len;
+        if self::at(log, at).is_some() {
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log_of(heads: usize, generation: u64, len: u32) -> Vec<u8> {
+        let head = [&MAGIC[..], &generation.to_le_bytes(), &len.to_le_bytes()].concat();
+        head.repeat(heads)
+    }
+
+    #[test]
+    fn a_tail_full_of_beginnings_is_searched_in_bounded_work() {
+        // Of another generation, and longer than what is left: nothing is hashed.
+        for log in [log_of(10_000, 6, 80_000), log_of(10_000, 7, 160_000)] {
+            let mut budget = 0;
+            assert!(!search_behind(&log, 0, 7, &mut budget));
+        }
+        // All are hashed while the budget lasts, and then it is taken for damaged.
+        let log = log_of(1_000, 7, 4_000);
+        let mut budget = 16_000 * 64;
+        assert!(!search_behind(&log, 0, 7, &mut { 4_000_000 }));
+        assert!(search_behind(&log, 0, 7, &mut budget));
+        assert!(budget < 4_000);
+    }
+
+    #[test]
+    fn a_whole_record_behind_forged_ones_is_found() {
+        let mut log = log_of(1_000, 7, 4_000);
+        assert!(!any_behind(&log, 0, 7));
+        let end = log.len() as u64;
+        put(end, 7, b"whole", &mut log);
+        assert!(any_behind(&log, 0, 7) && !any_behind(&log, 0, 8));
+    }
 }

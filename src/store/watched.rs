@@ -358,6 +358,10 @@ impl DeltaCrdt for Watched {
         Ok(())
     }
 
+    fn set_collectable(&mut self, upto: Option<VersionVector>) {
+        self.store.set_collectable(upto);
+    }
+
     fn adopt(&mut self, theirs: Self, writer: &mut Writer) -> Result<(), ApplyError> {
         self.store.adopt(theirs.store, writer)?;
         self.begin_anew();

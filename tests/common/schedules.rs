@@ -27,6 +27,8 @@ pub const ALL: &[(&str, Schedule)] = &[
     ("S7", s7_a_delta_is_never_cut),
     ("S8", s8_an_operation_holds_its_whole_group),
     ("S9", s9_a_delta_needs_its_base),
+    ("S10", s10_some_removals_that_were_discarded_reach_those_who_have_the_elements),
+    ("S11", s11_removals_that_a_peer_lacks_are_kept_for_it),
     ("B1", b1_a_fresh_value_opens_a_branch_and_the_old_one_goes_on),
     ("B2", b2_two_writers_take_turns),
     ("B3", b3_a_roll_back_opens_a_branch),
@@ -117,6 +119,46 @@ fn s2_a_collected_removal_reaches_those_who_have_the_element() -> Check {
     sync(&mut by_delta, &a)?;
     expect("by merge", elements(&by_merge), String::new())?;
     expect("by delta", elements(&by_delta), String::new())
+}
+
+fn s10_some_removals_that_were_discarded_reach_those_who_have_the_elements() -> Check {
+    for at_most in 1..4 {
+        let mut writer = writer(1);
+        let mut a = Set::new();
+        for key in ['x', 'y', 'z'] {
+            a.insert(&mut writer, key);
+        }
+        let (mut by_merge, mut by_delta) = (a.clone(), a.clone());
+        for key in ['z', 'y', 'x'] {
+            a.remove(&mut writer, &key);
+        }
+        assert_eq!(a.collect_some(at_most), at_most);
+        // The oldest first: the floor is just above them.
+        expect("the floor", a.floor().iter().map(|(_, counter)| counter).sum::<u64>(), 3 + at_most as u64)?;
+        by_merge.merge(&a);
+        sync(&mut by_delta, &a)?;
+        expect("by merge", elements(&by_merge), String::new())?;
+        expect("by delta", elements(&by_delta), String::new())?;
+    }
+    Ok(())
+}
+
+fn s11_removals_that_a_peer_lacks_are_kept_for_it() -> Check {
+    let mut writer = writer(1);
+    let mut a = Set::new();
+    for key in ['x', 'y'] {
+        a.insert(&mut writer, key);
+    }
+    a.remove(&mut writer, &'x');
+    let peer = a.clone();
+    a.remove(&mut writer, &'y');
+    a.set_collectable(Some(peer.version().clone()));
+    a.collect_some(10);
+    expect("kept", a.removals(), 1)?;
+    expect("the floor is within the peer's version", a.floor().is_within(peer.version()), true)?;
+    a.set_collectable(None);
+    a.collect_some(10);
+    expect("kept", a.removals(), 0)
 }
 
 fn s3_the_live_set_drops_no_removals() -> Check {

@@ -73,7 +73,8 @@ impl World {
             58..70 => self.receive_delta(at, random)?,
             70..82 => self.receive_operation(at, random)?,
             82..86 => self.sync(at, other)?,
-            86..90 => self.replicas[at].value.collect(),
+            86..88 => self.replicas[at].value.collect(),
+            88..90 => self.collect_some(at, other, random),
             90..92 => self.replicas[at].value.compact(),
             92..94 => self.backups.push(self.replicas[at].clone()),
             94..96 => self.roll_back(at, random),
@@ -83,6 +84,16 @@ impl World {
             _ => self.join(at)?,
         }
         self.check(at)
+    }
+
+    /// Some removals are discarded; now and then only those that another one has seen.
+    fn collect_some(&mut self, at: usize, other: usize, random: &mut Random) {
+        let upto = random.chance(30).then(|| self.replicas[other].value.version().clone());
+        let value = &mut self.replicas[at].value;
+        value.set_collectable(upto);
+        let (before, at_most) = (value.removals(), 1 + random.below(3));
+        let discarded = value.collect_some(at_most);
+        assert!(discarded <= at_most && value.removals() == before - discarded);
     }
 
     /// All replicas exchange everything; then they must agree.

@@ -1,8 +1,9 @@
 //! How entries leave a dot store.
 
+use alloc::vec::Vec;
 use core::mem;
 
-use super::{BATCH, DotStore, UNLINKED};
+use super::{BATCH, DotStore, UNLINKED, UNLINKED_DOT};
 use crate::causality::PackedDot;
 use crate::kernel::event::{Kind, Payload, State};
 use crate::kernel::lookup::Lookup;
@@ -47,70 +48,87 @@ impl<S: Kind> DotStore<S> {
     /// The entry at a slot was elsewhere before.
     fn enter_again(&mut self, slot: u32) {
         match self.entries.get(slot).cell.state() {
-            State::Live(dot) => self.index.set(dot.slot(), dot.counter(), slot),
-            State::Removed(dot) => {
-                self.index.set(dot.slot(), dot.counter(), slot);
-                self.removed.push(slot);
-            }
+            State::Live(dot) | State::Removed(dot) => self.index.set(dot.slot(), dot.counter(), slot),
             State::Many(number) => {
                 let siblings = &mut self.many[number as usize];
                 siblings.slot = slot;
                 for event in &siblings.events {
                     self.index.set(event.dot.slot(), event.dot.counter(), slot);
                 }
-                self.removed.push(slot);
             }
         }
     }
 
-    /// Discards all removals, showing each of their dots.
-    pub(crate) fn discard_removals(&mut self, mut visit: impl FnMut(PackedDot)) {
-        let mut candidates = mem::take(&mut self.removed);
-        candidates.sort_unstable();
-        candidates.dedup();
-        // Nothing moves before all are unlinked. In batches and passes, as above.
-        let mut gaps = 0;
-        for from in (0..candidates.len()).step_by(BATCH) {
-            let first = gaps;
-            for at in from..candidates.len().min(from + BATCH) {
-                let slot = candidates[at];
-                if self.unlink_removals(slot, &mut visit) {
-                    candidates[gaps] = slot;
-                    gaps += 1;
+    /// Discards the oldest removals, `at_most` so many, showing each of their dots, and says how many. It ends at one that
+    /// `may` not be discarded: what came later is kept with it.
+    pub(crate) fn discard_removals(
+        &mut self,
+        at_most: usize,
+        may: &mut dyn FnMut(PackedDot) -> bool,
+        mut visit: impl FnMut(PackedDot),
+    ) -> usize {
+        let mut gaps = Vec::new();
+        let mut discarded = 0;
+        // Those that were superseded cost a look-up, too.
+        let mut looks = at_most.saturating_mul(4);
+        loop {
+            // Nothing moves before all are unlinked. In batches and passes, as above.
+            let (mut found, mut count) = ([(0, UNLINKED_DOT); BATCH], 0);
+            let mut ended = true;
+            while let Some(dot) = self.removed.first()
+                && looks > 0
+                && discarded + count < at_most
+            {
+                if count == BATCH {
+                    ended = false;
+                    break;
+                }
+                looks -= 1;
+                if let Some(slot) = self.holding(dot) {
+                    if !may(dot) {
+                        break;
+                    }
+                    found[count] = (slot, dot);
+                    count += 1;
+                }
+                self.removed.pop();
+            }
+            let first = gaps.len();
+            for &(slot, dot) in &found[..count] {
+                visit(dot);
+                if self.unlink_removal(slot, dot) {
+                    gaps.push(slot);
                 }
             }
-            for &slot in &candidates[first..gaps] {
+            for &slot in &gaps[first..] {
                 self.lookup.remove(&self.entries.get(slot).key, slot);
             }
+            discarded += count;
+            if ended {
+                break;
+            }
         }
-        self.close_gaps(&candidates[..gaps]);
-        self.removed.clear();
-        debug_assert_eq!(self.removals, 0);
+        if !gaps.is_empty() {
+            gaps.sort_unstable();
+            self.close_gaps(&gaps);
+        }
+        discarded
     }
 
-    /// Takes the removals of a key out of the index. Whether nothing is left of the key.
-    fn unlink_removals(&mut self, slot: u32, visit: &mut impl FnMut(PackedDot)) -> bool {
-        let Some(entry) = self.entries.try_get(slot) else { return false };
-        match entry.cell.state() {
-            State::Live(_) => return false,
-            State::Removed(dot) => {
-                visit(dot);
-                self.index.remove(dot.slot(), dot.counter());
-                self.removals -= 1;
+    /// Takes a removal out of the index. Whether nothing is left of its key.
+    fn unlink_removal(&mut self, slot: u32, dot: PackedDot) -> bool {
+        if let State::Many(_) = self.entries.get(slot).cell.state() {
+            let was_live = self.is_live(slot);
+            let mut events = self.unsettle(slot);
+            if let Ok(at) = events.binary_search_by_key(&dot, |event| event.dot) {
+                let event = events.remove(at);
+                self.leave(&event);
             }
-            State::Many(_) => {
-                let was_live = self.is_live(slot);
-                let mut events = self.unsettle(slot);
-                for event in events.extract_if(.., |event| event.value.is_none()) {
-                    visit(event.dot);
-                    self.leave(&event);
-                }
-                if !events.is_empty() {
-                    self.settle(slot, was_live, events);
-                    return false;
-                }
-            }
+            self.settle(slot, was_live, events);
+            return false;
         }
+        self.index.remove(dot.slot(), dot.counter());
+        self.removals -= 1;
         self.entries.get_mut(slot).cell = UNLINKED;
         true
     }
