@@ -83,3 +83,25 @@ fn keys_that_come_back_do_not_pile_up() {
     assert_eq!(set.collect_some(usize::MAX - 1), 40);
     assert_eq!(set.removals(), 0);
 }
+
+/// A group does not pay for what another one left behind.
+#[test]
+fn no_group_discards_more_than_its_share() {
+    let (mut set, mut writer) = (OrSet::<u32>::new(), Writer::from_seed(1));
+    set.edit(&mut writer, |mut set, edit| (0..60_000).for_each(|element| _ = set.insert(edit, element)));
+    set.edit(&mut writer, |mut set, edit| (0..30_000).for_each(|element| _ = set.remove(edit, &element)));
+    assert!(set.removals() > 20_000);
+    for group in 0..20 {
+        let before = set.removals();
+        let first = 30_000 + group * 300;
+        set.edit(&mut writer, |mut set, edit| (first..first + 300).for_each(|element| _ = set.remove(edit, &element)));
+        let discarded = before + 300 - set.removals();
+        assert!((300..=1_000).contains(&discarded), "{discarded}");
+    }
+    // What was held back is discarded bit by bit, too.
+    set.set_collectable(Some(dotted::VersionVector::new()));
+    set.set_collectable(None);
+    let before = set.removals();
+    set.insert(&mut writer, 0);
+    assert!(before - set.removals() <= 256);
+}

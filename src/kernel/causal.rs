@@ -603,15 +603,18 @@ impl<F: Fragment> Causal<F> {
     fn collect_for_group(&mut self, before: usize) {
         let (live, removals) = self.body.counts();
         let excess = removals.saturating_sub(1024.max(live / 8));
-        // None of its own: they are not in any delta yet.
-        self.discard(excess.min(before), removals > 4096 + live / 2);
+        // About as many as came, so that one group does not pay for what another left behind; and none of its own: they
+        // are not in any delta yet.
+        let share = removals - before + SOME;
+        self.discard(excess.min(before).min(share), removals > 4096 + live / 2);
     }
 
     #[cold]
     fn collect_batch(&mut self, live: usize, removals: usize, new: usize) {
         // Memory asks for it.
         let all = removals > 4096 + live / 2;
-        self.discard(SOME.saturating_add(new), all);
+        let excess = removals - 1024.max(live / 8);
+        self.discard(SOME.saturating_add(new).min(excess), all);
     }
 
     /// Discards all stored removals and gives back every byte that is not needed. Costs O(state).
