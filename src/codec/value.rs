@@ -137,19 +137,18 @@ pub(super) fn check_event<S: Kind>(key: &S::Key, value: Option<&S::Value>) -> Re
     let mut bytes = Vec::new();
     if let KeyForm::Content(content) = key.form() {
         // What comes back is compared as a key, since nothing else of it can be.
-        let made = |content| S::Key::from_form(key.name(), OwnedForm::Content(content));
-        let checked = serial::write(&*content, &mut bytes).and_then(|()| {
-            let (back, len) = serial::read(PhantomData::<<S::Key as Key>::Content>, &bytes)?;
-            let mut again = Vec::new();
-            serial::write(&back, &mut again)?;
-            let is_same = len == bytes.len() && again == bytes && made(back).as_ref() == Some(key);
-            if is_same { Ok(()) } else { Err(Unfit::Changed) }
-        });
+        let is_same = |content| S::Key::from_form(key.name(), OwnedForm::Content(content)).as_ref() == Some(key);
+        let seed = PhantomData::<<S::Key as Key>::Content>;
+        let checked =
+            serial::write(&*content, &mut bytes).and_then(|()| serial::read_back(&bytes, seed, serial::write, is_same));
         let type_name = core::any::type_name::<<S::Key as Key>::Content>();
         checked.map_err(|reason| Unreadable { type_name, is_key: true, key: bytes.clone(), reason })?;
     }
     let Some(value) = value else { return Ok(()) };
-    let checked = serial::read_back(value, EventOf::<S>(key), |value, out| serial::write(&Written::<S>(value), out));
+    let put = |value: &S::Value, out: &mut Vec<u8>| serial::write(&Written::<S>(value), out);
+    let mut written = Vec::new();
+    let checked = put(value, &mut written)
+        .and_then(|()| serial::read_back(&written, EventOf::<S>(key), put, |back| back == *value));
     let type_name = core::any::type_name::<S::Value>();
     checked.map_err(|reason| Unreadable { type_name, is_key: false, key: bytes, reason })
 }

@@ -225,13 +225,13 @@ impl<S: Kind> DotStore<S> {
     fn growth_of(&self, key: &S::Key, theirs: &[(PackedDot, Effect<S::Value>)], incoming: &Incoming<'_>) -> isize {
         let mut listed: Vec<PackedDot> = theirs.iter().map(|(dot, _)| incoming.translate(*dot)).collect();
         listed.sort_unstable();
-        let new = listed.iter().filter(|&&dot| !incoming.is_known(dot));
-        let added = new.clone().count() as isize;
+        let added = listed.iter().filter(|&&dot| !incoming.is_known(dot)).count() as isize;
         let Ok(slot) = self.find(&key.translated(&Slots(&incoming.slots))) else { return added };
         let goes = |dot: PackedDot| {
             let is_superseded = incoming.supersedes(dot) && listed.binary_search(&dot).is_err();
-            // Of one writer the last event takes the place of the one before.
-            is_superseded || new.clone().any(|new| new.slot() == dot.slot())
+            // Of one writer the last event takes the place of the one before; a key lists one of each.
+            let theirs = listed.binary_search_by_key(&dot.slot(), |listed| listed.slot());
+            is_superseded || theirs.is_ok_and(|at| !incoming.is_known(listed[at]))
         };
         added - self.events_at(slot).iter().filter(|&(dot, _)| goes(dot)).count() as isize
     }

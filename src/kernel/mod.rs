@@ -25,6 +25,7 @@ mod salvage;
 mod store;
 mod table;
 mod view;
+mod within;
 
 pub use causal::Causal;
 pub use changes::{Applied, Change, ChangeKind, Either};

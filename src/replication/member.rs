@@ -209,11 +209,10 @@ impl<C: DeltaCrdt> Member<C> {
         Ok(())
     }
 
-    /// The next step for the storage, if something is to be stored and no step is under way. Where what is new cannot be
-    /// read back from its bytes there is none, and [`Event::Unreadable`] names type and key.
-    /// Do it durably
+    /// The next step for the storage, if something is to be stored and no step is under way. Do it durably
     /// ([`Storage::perform`](crate::Storage::perform)), then call [`persisted`](Member::persisted) or
-    /// [`persist_failed`](Member::persist_failed).
+    /// [`persist_failed`](Member::persist_failed). Where what is new cannot be read back from its bytes there is none, and
+    /// [`Event::Unreadable`] names type and key.
     #[must_use = "a step that is dropped keeps the storage busy: do it, or call `persist_failed`"]
     pub fn poll_persist(&mut self) -> Option<Step> {
         match self.journal.record(self.replica.value(), self.replica.writer()) {

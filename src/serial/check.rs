@@ -32,20 +32,18 @@ impl fmt::Display for Unreadable {
 
 impl core::error::Error for Unreadable {}
 
-/// Writes a value, reads it back, and makes sure that it is the same one and is written in the same bytes.
+/// Reads back what was written, and makes sure that it is the same and is written in the same bytes.
 pub(crate) fn read_back<T, D>(
-    value: &T,
+    bytes: &[u8],
     seed: D,
-    written: impl Fn(&T, &mut Vec<u8>) -> Result<(), Unfit>,
+    written: impl FnOnce(&T, &mut Vec<u8>) -> Result<(), Unfit>,
+    is_same: impl FnOnce(T) -> bool,
 ) -> Result<(), Unfit>
 where
-    T: PartialEq,
     D: for<'de> DeserializeSeed<'de, Value = T>,
 {
-    let mut bytes = Vec::new();
-    written(value, &mut bytes)?;
-    let (back, len) = super::read(seed, &bytes)?;
+    let (back, len) = super::read(seed, bytes)?;
     let mut again = Vec::with_capacity(len);
     written(&back, &mut again)?;
-    if len == bytes.len() && again == bytes && back == *value { Ok(()) } else { Err(Unfit::Changed) }
+    if len == bytes.len() && again == bytes && is_same(back) { Ok(()) } else { Err(Unfit::Changed) }
 }
