@@ -26,6 +26,12 @@ pub enum Mutant {
     CountsIgnoreBranch,
     /// Rule 5: a write is stamped with the wall clock alone.
     TimeBeforeCausality,
+    /// Rule 5: the writes of a group keep the stamps that they had before the group ended.
+    GroupKeepsStamps,
+    /// Rule 5: what settles a conflict is stamped as its group is.
+    RestampSettled,
+    /// Those who trimmed the versions of a key at a time all do it again.
+    TrimTogether,
     /// Rule 6: ties are broken by slot, that is by order of arrival.
     TiesBySlot,
     /// Rule 7: the floor does not rise when removals are discarded.

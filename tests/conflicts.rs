@@ -218,7 +218,7 @@ fn a_group_in_a_store_is_a_map() {
     assert_eq!(here.record("ana").set_members(&mut a, "address", [("zip", "1")]), Err(GroupError::NotAGroup));
 }
 
-/// Many write at once, and whoever sees more than two siblings of which the last is its own writes that again.
+/// Many write at once, and whoever sees more than two siblings writes the last of them again.
 #[test]
 fn trimming_ends_and_loses_nothing_unreported() {
     const LIMIT: usize = 2;
@@ -270,7 +270,7 @@ fn trimming_ends_and_loses_nothing_unreported() {
 }
 
 #[test]
-fn only_the_author_of_the_last_write_trims() {
+fn whoever_is_there_trims() {
     let mut writers: Vec<Writer> = (1..5).map(|seed| writer(seed, seed)).collect();
     let mut all = Store::new();
     for (value, writer) in (0i64..).zip(&mut writers) {
@@ -280,13 +280,110 @@ fn only_the_author_of_the_last_write_trims() {
         one.record("f").set(writer, "f", value);
         all.merge(&one);
     }
-    for writer in &mut writers[..3] {
-        assert_eq!(all.trim_siblings(writer, 2), []);
-    }
-    assert_eq!(all.trim_siblings(&mut writers[3], 4), [], "four are not more than four");
-    let settled = all.trim_siblings(&mut writers[3], 3);
-    let names: Vec<_> = settled.iter().map(|one| (one.conflict.key.name(), one.by.value.clone())).collect();
-    assert_eq!(names, [("f", Some(3.into())), ("m", Some(3.into())), ("r", Some(3.into()))]);
+    let mut hub = writer(9, 0);
+    assert_eq!(all.trim_siblings(&mut hub, 4), [], "four are not more than four");
+    // The author of the last write, one of another, and one who wrote nothing, do it at a time.
+    let [mut first, mut second, _, mut last]: [Writer; 4] = writers.try_into().ok().unwrap();
+    let trimmed = [&mut last, &mut first, &mut hub].map(|writer| {
+        let mut all = all.clone();
+        let settled = all.trim_siblings(writer, 3);
+        let names: Vec<_> = settled.iter().map(|one| (one.conflict.key.name(), one.by.value.clone())).collect();
+        assert_eq!(names, [("f", Some(3.into())), ("m", Some(3.into())), ("r", Some(3.into()))]);
+        assert!(all.conflicts().is_empty());
+        all
+    });
+    trimmed.iter().for_each(|one| _ = all.merge(one));
     assert!(all.conflicts().is_empty());
-    assert_eq!(all.trim_siblings(&mut writers[3], 0), [], "one is never too many");
+    let before = all.version().clone();
+    assert_eq!(all.trim_siblings(&mut second, 2), [], "three that are the same are for the last of them to trim");
+    assert_eq!(*all.version(), before);
+    assert_eq!(all.trim_siblings(&mut hub, 2), [], "nothing that differed was settled");
+    assert_eq!(all.register("r").versions().len(), 1);
+    let before = all.version().clone();
+    assert_eq!(all.trim_siblings(&mut hub, 0), [], "one is never too many");
+    assert_eq!(*all.version(), before);
+}
+
+#[test]
+fn a_hub_trims_what_ten_thousand_wrote_blindly() {
+    let (mut hub, mut all) = (writer(1, 0), LwwRegister::new());
+    for value in 0..10_000u64 {
+        let mut one = LwwRegister::new();
+        one.set(&mut writer(value + 2, value % 7), value);
+        all.merge(&one);
+    }
+    let settled = all.trim_siblings(&mut hub, 16).expect("too many");
+    assert_eq!((settled.conflict.versions.len(), all.versions().len()), (10_000, 1));
+    assert_eq!(all.get().copied(), settled.by.value);
+}
+
+#[test]
+fn setting_what_is_there_writes_nothing() {
+    let (mut a, mut b) = writers();
+    let mut store = Store::new();
+    let first = [
+        store.register("r").set(&mut a, 1),
+        store.multi_register("v").set(&mut a, 1),
+        store.map("m").insert(&mut a, "k", 1),
+        store.record("f").set(&mut a, "f", 1),
+    ];
+    let before = store.version().clone();
+    // Whoever sets it.
+    let again = [
+        store.register("r").set(&mut b, 1),
+        store.multi_register("v").set(&mut b, 1),
+        store.map("m").insert(&mut b, "k", 1),
+        store.record("f").set(&mut b, "f", 1),
+    ];
+    assert_eq!((again, store.version()), (first, &before));
+    assert_eq!(store.branch_of(&b), None, "no branch is opened for it");
+    // As one of several versions, after a removal, or in a deletion that is in conflict, it is written.
+    let mut other = store.clone();
+    store.register("r").set(&mut a, 2);
+    other.register("r").set(&mut b, 3);
+    store.record("f").delete(&mut a);
+    other.record("f").set(&mut b, "g", 1);
+    store.merge(&other);
+    let shown = store.register("r").get().unwrap().clone();
+    store.register("r").set(&mut a, shown);
+    store.record("f").set(&mut a, "g", 1);
+    assert!(store.conflicts().is_empty());
+    store.map("m").remove(&mut a, "k");
+    store.map("m").insert(&mut a, "k", 1);
+    assert_eq!(store.map("m").get("k"), Some(&1.into()));
+    // In a group everything is written.
+    let before = store.version().clone();
+    store.edit(&mut a, |mut store, edit| store.map("m").insert(edit, "k".into(), 1.into()));
+    assert_ne!(*store.version(), before);
+}
+
+#[test]
+fn registers_and_maps_have_groups() {
+    let (mut a, mut b) = writers();
+    let mut here = Store::new();
+    here.register("r").set_members(&mut a, [("city", "Recife"), ("zip", "50000")]).unwrap();
+    here.map("m").set_members(&mut a, "home", [("city", "Recife"), ("zip", "50000")]).unwrap();
+    let mut there = here.clone();
+    here.register("r").set_members(&mut a, [("city", "Olinda")]).unwrap();
+    here.map("m").set_members(&mut a, "home", [("city", "Olinda")]).unwrap();
+    there.register("r").set_members(&mut b, [("zip", "50100")]).unwrap();
+    there.map("m").set_members(&mut b, "home", [("zip", "50100")]).unwrap();
+    here.merge(&there);
+    let view = here.view();
+    let register = ["city", "zip"].map(|member| view.register("r").get_member(member).unwrap().as_text().unwrap());
+    let map = ["city", "zip"].map(|member| view.map("m").get_member("home", member).unwrap().as_text().unwrap());
+    assert!(["Recife 50100", "Olinda 50000"].contains(&register.join(" ").as_str()), "{register:?}");
+    assert_eq!(map, register);
+    assert_eq!(here.register("r").set_members(&mut a, [("zip", "1")]), Err(GroupError::InConflict));
+    assert_eq!(here.map("m").set_members(&mut a, "home", [("zip", "1")]), Err(GroupError::InConflict));
+    here.register("r").set(&mut a, 5);
+    assert_eq!(here.register("r").set_members(&mut a, [("zip", "1")]), Err(GroupError::NotAGroup));
+    let mut several: MvRegister<Grouped<u8>> = MvRegister::new();
+    several.set_members(&mut a, [("x", 1), ("y", 2)]).unwrap();
+    let mut other = several.clone();
+    several.set_members(&mut a, [("x", 3)]).unwrap();
+    assert!(several.values().eq([&Grouped::group([("x", 3), ("y", 2)])]));
+    other.set_members(&mut b, [("x", 4)]).unwrap();
+    several.merge(&other);
+    assert_eq!(several.set_members(&mut a, [("x", 5)]), Err(GroupError::InConflict));
 }

@@ -10,6 +10,7 @@ use super::error::ApplyError;
 use super::event::{Event, Kind};
 use super::events::EventsOf;
 use super::fragment::{Fragment, Raw, Visit};
+use super::group::Restamp;
 use super::handle::Mut;
 use super::incoming::{Incoming, Since};
 use super::lookup::{Key, Lookup, Slots, Vacant};
@@ -338,6 +339,20 @@ impl<S: Kind> Fragment for DotStore<S> {
     #[inline]
     fn edit(&mut self) -> Mut<'_, S> {
         Mut::new(self)
+    }
+
+    fn restamp(&mut self, restamp: &Restamp) {
+        let Some(stamp) = S::RESTAMP else { return };
+        let Raw(first) = restamp.first;
+        let mut slots = Vec::new();
+        self.visit_after(first.slot(), first.counter() - 1, &mut |counter, slot| {
+            if restamp.takes(counter) {
+                slots.push(slot);
+            }
+        });
+        for slot in slots {
+            self.change_only(slot, |value| stamp(value, restamp.at));
+        }
     }
 
     fn collect(&self, since: &Since<'_>) -> StoreDelta<S> {

@@ -84,6 +84,12 @@ impl<F: Fragment> Causal<F> {
 
     /// Writes a group: all of it becomes visible together everywhere.
     ///
+    /// Its writes carry one time stamp. So of two concurrent groups that set the same keys, of registers, maps and
+    /// records, one wins at all of them, as long as nobody sets one of the keys alone. Everything else is decided key by
+    /// key: where groups overlap in part, one may win at one key and the other at another, and a key that one group
+    /// removes and the other sets is there. Where such a mix must not be, make it one value: a
+    /// [`Group`](crate::Group), or a type of yours.
+    ///
     /// A handle writes only within its own edit: the lifetimes keep handles and edits of several
     /// values apart.
     ///
@@ -104,10 +110,10 @@ impl<F: Fragment> Causal<F> {
     pub fn edit<R>(&mut self, writer: &mut Writer, edit: impl for<'e> FnOnce(F::Mut<'e>, &mut Edit<'e>) -> R) -> R {
         self.collect_if_due();
         let (_, before) = self.body.counts();
-        let Self { context, body } = self;
-        let mut group = Edit::new(context, writer, None);
-        let result = edit(body.edit(), &mut group);
-        group.close();
+        let (result, written) = self.write_group(writer, None, edit);
+        if written.is_some() {
+            self.context.forget_heard();
+        }
         self.collect_after_group(before);
         result
     }
@@ -126,11 +132,11 @@ impl<F: Fragment> Causal<F> {
         self.collect_if_due();
         let mut copy = self.clone();
         let before = writer.checkpoint();
-        let Self { context, body } = &mut copy;
-        let mut group = Edit::new(context, writer, None);
-        let result = edit(body.edit(), &mut group);
+        let (result, written) = copy.write_group(writer, None, edit);
         if result.is_ok() {
-            group.close();
+            if written.is_some() {
+                copy.context.forget_heard();
+            }
             let before = self.removals();
             *self = copy;
             self.collect_after_group(before);
@@ -159,13 +165,11 @@ impl<F: Fragment> Causal<F> {
     ) -> (R, Option<Operation<F>>) {
         self.collect_if_due();
         let (_, before) = self.body.counts();
-        let Self { context, body } = self;
         let mut record = Record::default();
-        let mut group = Edit::new(context, writer, Some(&mut record));
-        let result = edit(body.edit(), &mut group);
-        let operation = group.finish().map(|written| {
-            let heard = context.take_heard();
-            Operation::new(&context.version, body, &written, &record.superseded, &heard)
+        let (result, written) = self.write_group(writer, Some(&mut record), edit);
+        let operation = written.map(|written| {
+            let heard = self.context.take_heard();
+            Operation::new(&self.context.version, &self.body, &written, &record.superseded, &heard)
         });
         self.collect_after_group(before);
         (result, operation)
@@ -551,13 +555,13 @@ impl<S: Kind> Causal<DotStore<S>> {
     ) -> R {
         self.collect_if_due();
         let (_, before) = self.body.counts();
-        let Self { context, body } = self;
         let mut record = Record::default();
-        let mut group = Edit::new(context, writer, Some(&mut record));
-        let result = edit(body.edit(), &mut group);
-        group.close();
+        let (result, written) = self.write_group(writer, Some(&mut record), edit);
+        if written.is_some() {
+            self.context.forget_heard();
+        }
         let mut changes = DotStore::<S>::changes(true);
-        body.report_touched(&record.touched, &mut changes);
+        self.body.report_touched(&record.touched, &mut changes);
         self.collect_after_group(before);
         DotStore::<S>::show_changes(&changes, visit);
         result

@@ -1,6 +1,8 @@
 use alloc::vec::Vec;
 
 use super::context::{Context, Own};
+use super::events::EventsOf;
+use super::group::GroupStamp;
 use crate::causality::{Dot, PackedDot, ReplicaId, Timestamp, VersionVector, Writer};
 use crate::mutants::{self, Mutant};
 
@@ -13,6 +15,8 @@ pub struct Edit<'a> {
     own: Option<Own>,
     count: u64,
     now: Option<Timestamp>,
+    stamp: &'a mut GroupStamp,
+    only_changes: bool,
     /// Where more is noted, if an operation is to be made or changes are to be shown.
     record: Option<&'a mut Record>,
 }
@@ -35,8 +39,13 @@ pub(crate) struct Written {
 
 impl<'a> Edit<'a> {
     #[inline]
-    pub(crate) fn new(context: &'a mut Context, writer: &'a mut Writer, record: Option<&'a mut Record>) -> Self {
-        Self { context, writer, own: None, count: 0, now: None, record }
+    pub(crate) fn new(
+        context: &'a mut Context,
+        writer: &'a mut Writer,
+        stamp: &'a mut GroupStamp,
+        record: Option<&'a mut Record>,
+    ) -> Self {
+        Self { context, writer, own: None, count: 0, now: None, stamp, only_changes: false, record }
     }
 
     #[inline]
@@ -91,8 +100,14 @@ impl<'a> Edit<'a> {
 
     /// Whether a dot belongs to this group.
     pub(crate) fn wrote(&self, dot: PackedDot) -> bool {
-        let first = |own: Own| self.context.version.at(own.slot) - self.count + 1;
-        self.own.is_some_and(|own| own.slot == dot.slot() && dot.counter() >= first(own))
+        self.first().is_some_and(|first| first.slot() == dot.slot() && dot.counter() >= first.counter())
+    }
+
+    /// The first event of this group.
+    #[inline]
+    fn first(&self) -> Option<PackedDot> {
+        let own = self.own.filter(|_| self.count > 0)?;
+        Some(PackedDot::new(own.slot, self.context.version.at(own.slot) - self.count + 1))
     }
 
     /// Whether the writer of this group has written under this id.
@@ -113,17 +128,70 @@ impl<'a> Edit<'a> {
         Dot::new(id, dot.counter())
     }
 
-    /// The stamp of a write over `greatest`: the writer's clock, read once per group, or one more.
+    /// The stamp of a write over these: that of the group, which becomes greater than theirs.
     #[inline]
-    pub(crate) fn stamp(&mut self, greatest: Option<Timestamp>) -> Timestamp {
-        let now = match self.now {
-            Some(now) => now,
-            None => *self.now.insert(self.writer.now()),
-        };
+    pub(crate) fn stamp(&mut self, superseded: impl Iterator<Item = (PackedDot, Timestamp)>) -> Timestamp {
+        let others = superseded.filter(|&(dot, _)| !self.wrote(dot) || self.stamp.is_apart(dot.counter()));
+        let greatest = others.map(|(_, at)| at).max();
         if mutants::on(Mutant::TimeBeforeCausality) {
-            return now;
+            return self.now();
         }
+        let first = self.first();
+        let Self { now, writer, .. } = self;
+        self.stamp.raise(|| *now.get_or_insert_with(|| writer.now()), greatest, || first)
+    }
+
+    /// The writer's clock, read once per group.
+    #[inline]
+    pub(crate) fn now(&mut self) -> Timestamp {
+        let Self { now, writer, .. } = self;
+        *now.get_or_insert_with(|| writer.now())
+    }
+
+    /// The stamp of a write that has one of its own, whatever the group has: the clock, or one more than `greatest`.
+    pub(crate) fn own_stamp(&mut self, greatest: Option<Timestamp>) -> Timestamp {
+        let now = self.now();
         greatest.map_or(now, |greatest| now.max(greatest.next()))
+    }
+
+    /// The last write keeps the stamp that it was given, which is not that of the group.
+    pub(crate) fn set_apart(&mut self) {
+        if let Some(own) = self.own {
+            self.stamp.stands_apart(self.context.version.at(own.slot));
+        }
+    }
+
+    /// From here on, setting a value that is there already, as the only version, writes nothing.
+    ///
+    /// The methods that write without an edit do so. In an edit everything is written otherwise, since a write that is
+    /// not made takes no part in its group: of two concurrent groups over the same keys one wins as a whole, and one of
+    /// which a part was left out may win in half.
+    ///
+    /// ```
+    /// use dotted::{LwwMap, Writer};
+    ///
+    /// let (mut map, mut tokyo) = (LwwMap::new(), Writer::new());
+    /// let first = map.insert(&mut tokyo, 7, 1);
+    /// assert_eq!(map.insert(&mut tokyo, 7, 1), first);
+    /// let again = map.edit(&mut tokyo, |mut map, edit| map.insert(edit, 7, 1));
+    /// assert_ne!(again, first);
+    /// let last = map.edit(&mut tokyo, |mut map, edit| map.insert(edit.only_changes(), 7, 1));
+    /// assert_eq!(last, again);
+    /// ```
+    pub const fn only_changes(&mut self) -> &mut Self {
+        self.only_changes = true;
+        self
+    }
+
+    /// The event of a key, if it is the only one and says just this, and is not to be written again.
+    #[inline]
+    pub(crate) fn unchanged<V>(&self, events: &EventsOf<'_, V>, is_same: impl FnOnce(&V) -> bool) -> Option<Dot> {
+        match events {
+            EventsOf::One(dot, Some(value)) if self.only_changes && is_same(value) => {
+                Some(self.context.version.dot(dot.slot(), dot.counter()))
+            }
+            _ => None,
+        }
     }
 
     pub(crate) fn supersede(&mut self, old: PackedDot) {
@@ -139,17 +207,9 @@ impl<'a> Edit<'a> {
         Some(Dot::new(own.id, self.context.version.at(own.slot)))
     }
 
-    /// The end of a group of which no operation is made.
-    #[inline]
-    pub(crate) fn close(self) {
-        if self.count > 0 {
-            self.context.forget_heard();
-        }
-    }
-
     /// What was written, if anything.
     pub(crate) fn finish(self) -> Option<Written> {
-        let own = self.own.filter(|_| self.count > 0)?;
-        Some(Written { slot: own.slot, first: self.context.version.at(own.slot) - self.count + 1, count: self.count })
+        let first = self.first()?;
+        Some(Written { slot: first.slot(), first: first.counter(), count: self.count })
     }
 }

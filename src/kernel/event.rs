@@ -1,7 +1,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::lookup::{Data, Key};
-use crate::causality::{Dot, PackedDot};
+use crate::causality::{Dot, PackedDot, Timestamp};
 
 /// What an event can carry.
 ///
@@ -108,6 +108,10 @@ pub trait Kind: Sized + 'static {
     /// name dots; the kernel cannot see into them.
     #[doc(hidden)]
     fn rename(_value: &mut Self::Value, _name: &dyn Fn(Dot) -> Dot) {}
+
+    /// Gives a value the stamp of its group; `None` where values have none, or one that is no part of a group's.
+    #[doc(hidden)]
+    const RESTAMP: Option<fn(&mut Self::Value, Timestamp)> = None;
 
     /// Of a key that names a writer, what `all` of its events say together, in two parts: what
     /// `shared` says, and the rest. Only for such keys: what stands there is a sum since ever, and

@@ -2,6 +2,7 @@ use core::fmt;
 
 use super::changes::Either;
 use super::error::ApplyError;
+use super::group::Restamp;
 use super::incoming::{Incoming, Since};
 use super::rebase::Renaming;
 use crate::causality::{PackedDot, VersionVector};
@@ -58,6 +59,10 @@ pub trait Fragment: Default + Clone + Send + Sync + 'static {
     /// Takes a checked delta in. Cannot fail.
     #[doc(hidden)]
     fn absorb(&mut self, delta: Self::Delta, incoming: &Incoming<'_>, changes: &mut Self::Changes);
+
+    /// Gives the events of a group their one stamp.
+    #[doc(hidden)]
+    fn restamp(&mut self, restamp: &Restamp);
 
     /// Takes in what another value has, without a delta in between.
     #[doc(hidden)]
@@ -226,6 +231,10 @@ macro_rules! tuple {
                 changes: &mut Self::Changes,
             ) {
                 $(self.$part.absorb_from(&other.$part, since, incoming, &mut changes.$part);)+
+            }
+
+            fn restamp(&mut self, restamp: &Restamp) {
+                $(self.$part.restamp(restamp);)+
             }
 
             fn live_within(&self, since: &Since<'_>, visit: &mut dyn FnMut(Raw)) {

@@ -15,6 +15,7 @@ mod error;
 mod event;
 mod events;
 mod fragment;
+mod group;
 mod handle;
 mod incoming;
 mod index;

@@ -438,6 +438,17 @@ impl<S: Kind> DotStore<S> {
         slot
     }
 
+    /// Changes the value of a key that has one event, if it has a value.
+    pub(crate) fn change_only(&mut self, slot: u32, change: impl FnOnce(&mut S::Value)) {
+        let entry = self.entries.get_mut(slot);
+        if entry.cell.is_live()
+            && let Some(mut value) = S::Value::take(&mut entry.place)
+        {
+            change(&mut value);
+            entry.place = value.into_place();
+        }
+    }
+
     /// An event enters or leaves the index while its key is unsettled.
     pub(crate) fn enter(&mut self, slot: u32, event: &Event<S::Value>) {
         self.index.set(event.dot.slot(), event.dot.counter(), slot);

@@ -290,9 +290,9 @@ impl Store {
         self.edit(writer, |mut store, edit| store.resolve_all(edit, resolver))
     }
 
-    /// Where more than `limit` concurrent writes of a register, a key of a map or a field are kept and the last of them
-    /// is by this writer, writes it again, which supersedes the others. All who call this agree on who does it, so
-    /// it ends. Returns the conflicts that this settled. Conflicts with deletions are left as they are.
+    /// Where more than `limit` concurrent writes of a register, a key of a map or a field are kept, writes the last of
+    /// them again, which supersedes the others. Anybody can do it. Of those who do it at a time, who write the same,
+    /// only the last goes on: so it ends. Returns the conflicts that this settled. Conflicts with deletions are left as they are.
     pub fn trim_siblings(&mut self, writer: &mut Writer, limit: usize) -> Vec<Settled<StoreKey, Value>> {
         self.edit(writer, |mut store, edit| store.trim_siblings(edit, limit))
     }

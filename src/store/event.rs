@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::key::{InnerKey, StoreKey, ValueKind};
 use super::store::Fields;
 use super::value::Value;
-use crate::causality::Dot;
+use crate::causality::{Dot, Timestamp};
 use crate::kernel::{DotStore, Kind, payload};
 use crate::types::{
     AddWins, Claiming, Count, Counting, EnableWins, Entry, Escrow, FieldEvent, LastWriteWins, Latest, LedgerEvent,
@@ -70,6 +70,12 @@ impl Kind for ByName {
             ValueKind::Claims => admits::<TextClaims>(writer, &key.inner, event),
         }
     }
+
+    const RESTAMP: Option<fn(&mut StoreEvent, Timestamp)> = Some(|event, at| match event {
+        StoreEvent::Stamped(stamped) => stamped.restamp(at),
+        StoreEvent::Field(field) => field.restamp(at),
+        _ => {}
+    });
 
     fn rename(event: &mut StoreEvent, name: &dyn Fn(Dot) -> Dot) {
         if let StoreEvent::Field(field) = event {

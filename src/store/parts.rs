@@ -147,9 +147,22 @@ impl ClaimsPart<'_, '_> {
 }
 
 impl RegisterPart<'_, '_> {
-    /// Sets the value, superseding all that is known.
+    /// Sets the value, superseding all that is known; where it is the only version already, writes nothing.
     pub fn set(&mut self, writer: &mut Writer, value: impl Into<Value>) -> Dot {
-        self.edit(writer, |mut register, edit| register.set(edit, value.into()))
+        self.edit(writer, |mut register, edit| register.set(edit.only_changes(), value.into()))
+    }
+
+    /// Sets members of a group, the value if it is a map, and keeps the others, as one event.
+    ///
+    /// # Errors
+    /// [`GroupError`] if the group is in conflict, is no map, or would be nested too deep. Nothing is written.
+    pub fn set_members<'m, V: Into<Value>>(
+        &mut self,
+        writer: &mut Writer,
+        members: impl IntoIterator<Item = (&'m str, V)>,
+    ) -> Result<Dot, GroupError> {
+        let members = members.into_iter().map(|(name, value)| (name, value.into()));
+        self.edit(writer, |mut register, edit| register.set_members(edit.only_changes(), members))
     }
 
     /// Settles the conflict: supersedes all versions. The same as `set`.
@@ -169,7 +182,8 @@ impl RegisterPart<'_, '_> {
         self.edit(writer, |mut register, edit| register.resolve_by(edit, resolver))
     }
 
-    /// Where more than `limit` concurrent writes are kept and the last of them is by this writer, writes it again.
+    /// Where more than `limit` concurrent writes are kept, writes the last of them again, which supersedes the others.
+    /// Anybody can do it. Of those who do it at a time, who write the same, only the last goes on: so it ends.
     /// Returns the conflict that this settled.
     pub fn trim_siblings(&mut self, writer: &mut Writer, limit: usize) -> Option<Settled<(), Value>> {
         self.edit(writer, |mut register, edit| register.trim_siblings(edit, limit))
@@ -182,9 +196,9 @@ impl RegisterPart<'_, '_> {
 }
 
 impl MultiRegisterPart<'_, '_> {
-    /// Sets the value, superseding all that is known.
+    /// Sets the value, superseding all that is known; where it is the only version already, writes nothing.
     pub fn set(&mut self, writer: &mut Writer, value: impl Into<Value>) -> Dot {
-        self.edit(writer, |mut register, edit| register.set(edit, value.into()))
+        self.edit(writer, |mut register, edit| register.set(edit.only_changes(), value.into()))
     }
 
     /// Settles the conflict: supersedes all versions. The same as `set`.
@@ -256,9 +270,23 @@ impl SetPart<'_, '_> {
 }
 
 impl MapPart<'_, '_> {
-    /// Sets the value of a key, superseding all that is known of it.
+    /// Sets the value of a key, superseding all that is known of it; where it is the only version already, writes nothing.
     pub fn insert(&mut self, writer: &mut Writer, key: impl Into<Arc<str>>, value: impl Into<Value>) -> Dot {
-        self.edit(writer, |mut map, edit| map.insert(edit, key.into(), value.into()))
+        self.edit(writer, |mut map, edit| map.insert(edit.only_changes(), key.into(), value.into()))
+    }
+
+    /// Sets members of a group, the value of a key if it is a map, and keeps the others, as one event.
+    ///
+    /// # Errors
+    /// [`GroupError`] if the group is in conflict, is no map, or would be nested too deep. Nothing is written.
+    pub fn set_members<'m, V: Into<Value>>(
+        &mut self,
+        writer: &mut Writer,
+        key: impl Into<Arc<str>>,
+        members: impl IntoIterator<Item = (&'m str, V)>,
+    ) -> Result<Dot, GroupError> {
+        let members = members.into_iter().map(|(name, value)| (name, value.into()));
+        self.edit(writer, |mut map, edit| map.set_members(edit.only_changes(), key.into(), members))
     }
 
     /// Settles a conflict: supersedes all versions of the key. The same as `insert`.
@@ -278,8 +306,9 @@ impl MapPart<'_, '_> {
         self.edit(writer, |mut map, edit| map.resolve_all(edit, resolver))
     }
 
-    /// Where more than `limit` concurrent writes of a key are kept and the last of them is by this writer, writes it
-    /// again. Returns the conflicts that this settled.
+    /// Where more than `limit` concurrent writes of a key are kept, writes the last of them again, which supersedes the others.
+    /// Anybody can do it. Of those who do it at a time, who write the same, only the last goes on: so it ends.
+    /// Returns the conflicts that this settled.
     pub fn trim_siblings(&mut self, writer: &mut Writer, limit: usize) -> Vec<Settled<Arc<str>, Value>> {
         self.edit(writer, |mut map, edit| map.trim_siblings(edit, limit))
     }
@@ -311,9 +340,10 @@ impl MapPart<'_, '_> {
 }
 
 impl RecordPart<'_, '_> {
-    /// Sets a field, superseding all of its versions.
+    /// Sets a field, superseding all of its versions; where it is the only version already, and no deletion is in conflict,
+    /// writes nothing.
     pub fn set(&mut self, writer: &mut Writer, field: &str, value: impl Into<Value>) -> Dot {
-        self.edit(writer, |mut record, edit| record.set(edit, field, value.into()))
+        self.edit(writer, |mut record, edit| record.set(edit.only_changes(), field, value.into()))
     }
 
     /// Sets fields as one group.
@@ -336,7 +366,7 @@ impl RecordPart<'_, '_> {
         members: impl IntoIterator<Item = (&'m str, V)>,
     ) -> Result<Dot, GroupError> {
         let members = members.into_iter().map(|(name, value)| (name, value.into()));
-        self.edit(writer, |mut record, edit| record.set_members(edit, field, members))
+        self.edit(writer, |mut record, edit| record.set_members(edit.only_changes(), field, members))
     }
 
     /// Settles the conflict of a field: supersedes all of its versions. The same as `set`.
@@ -356,8 +386,9 @@ impl RecordPart<'_, '_> {
         self.edit(writer, |mut record, edit| record.resolve_all(edit, resolver))
     }
 
-    /// Where more than `limit` concurrent writes of a key are kept and the last of them is by this writer, writes it
-    /// again. Returns the conflicts that this settled.
+    /// Where more than `limit` concurrent writes of a key are kept, writes the last of them again, which supersedes the others.
+    /// Anybody can do it. Of those who do it at a time, who write the same, only the last goes on: so it ends.
+    /// Returns the conflicts that this settled.
     pub fn trim_siblings(&mut self, writer: &mut Writer, limit: usize) -> Vec<Settled<RecordKey, Value>> {
         self.edit(writer, |mut record, edit| record.trim_siblings(edit, limit))
     }

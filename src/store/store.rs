@@ -160,16 +160,16 @@ impl<'e> Mut<'e, ByName> {
 
     /// Removes the values with this name, of most types: see [`Store::remove`]. Returns the last of its events; `None` if nothing was removed.
     pub fn remove(&mut self, edit: &mut Edit<'e>, name: &str) -> Option<Dot> {
-        let events = [
-            self.counter(name).reset(edit),
-            self.register(name).clear(edit),
-            self.multi_register(name).clear(edit),
-            self.flag(name).disable(edit),
-            self.set(name).clear(edit),
-            self.map(name).clear(edit),
-            self.record(name).delete(edit),
-        ];
-        events.into_iter().flatten().last()
+        let before = edit.last();
+        self.counter(name).reset(edit);
+        self.register(name).clear(edit);
+        self.multi_register(name).clear(edit);
+        self.flag(name).disable(edit);
+        self.set(name).clear(edit);
+        self.map(name).clear(edit);
+        // Which returns the deletion's name, its first event.
+        self.record(name).delete(edit);
+        edit.last().filter(|_| edit.last() != before)
     }
 }
 

@@ -291,7 +291,7 @@ impl<'e, R: Data + Hash, E: EventsMut<'e, Kind = Claiming<R>>> Mut<'e, Claiming<
                 (None, first) => return Err(ClaimError::Taken { holder: first.map_or(me, |(_, holder, _)| holder) }),
             },
         };
-        let at = edit.stamp(None);
+        let at = edit.now();
         Ok(self.state(edit, resource, me, Statement { round, at, says: Says::Claimed }))
     }
 
@@ -314,7 +314,7 @@ impl<'e, R: Data + Hash, E: EventsMut<'e, Kind = Claiming<R>>> Mut<'e, Claiming<
             (!answered).then(|| (resource.clone(), round))
         });
         let unanswered: Vec<_> = unanswered.collect();
-        let at = edit.stamp(None);
+        let at = edit.now();
         let answer = |(resource, round)| self.state(edit, resource, me, Statement { round, at, says: Says::Seen });
         unanswered.into_iter().map(answer).last()
     }

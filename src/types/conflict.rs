@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::causality::{Dot, ReplicaId, Timestamp, VersionVector};
 use crate::kernel::{Data, Edit, Events, EventsMut, EventsOf, Key, Kind, Payload};
+use crate::mutants::{self, Mutant};
 use crate::types::{ResolveError, Resolved, Resolver};
 
 /// How versions came to be in conflict.
@@ -192,6 +193,7 @@ where
         let event = S::Value::after(last, value.clone());
         let timestamp = event.timestamp();
         let dot = store.write_at(edit, slot, Some(event));
+        edit.set_apart();
         Settled { conflict, by: Version { value: Some(value), deleted: false, dot, timestamp } }
     });
     settled.collect()
@@ -212,8 +214,22 @@ where
     Ok(settle(store, edit, choices))
 }
 
-/// Of the keys at these slots with more than `limit` live writes, those whose last write is by the
-/// writer of this edit get it written again. Returns the conflicts that this settled.
+/// The version that is to be written again in place of all, if there are more than `limit` and it is this writer's turn.
+///
+/// It is everybody's, so whoever is there does it. Who do it at a time write the same with the same stamp; where that is
+/// all there is, it is the turn of him alone who wrote the last of these: so it ends.
+pub(crate) fn to_trim<'v, 'a, V: Eq>(
+    versions: &'v [Version<&'a V>],
+    edit: &Edit<'_>,
+    limit: usize,
+) -> Option<&'v Version<&'a V>> {
+    let last = versions.iter().max_by_key(|version| version.order()).filter(|_| versions.len() > limit.max(1))?;
+    let differ = || differ(versions.iter().map(|version| (version.value, version.timestamp)));
+    (edit.is_by(&last.writer()) || differ() || mutants::on(Mutant::TrimTogether)).then_some(last)
+}
+
+/// Of the keys at these slots with more than `limit` live writes, the last is written again. Returns the conflicts that
+/// this settled.
 pub(crate) fn trim<'e, S: Kind<Value: Written>>(
     store: &mut impl EventsMut<'e, Kind = S>,
     edit: &mut Edit<'e>,
@@ -226,11 +242,7 @@ where
     let (mut found, events) = (Vec::new(), store.read());
     for &slot in slots {
         let versions = versions(&events.events_at(slot), edit.version());
-        if versions.len() > limit.max(1)
-            && let Some(last) = versions.iter().max_by_key(|version| version.order())
-            && edit.is_by(&last.writer())
-            && let Some(value) = last.value.cloned()
-        {
+        if let Some(value) = to_trim(&versions, edit, limit).and_then(|last| last.value.cloned()) {
             let key = events.key_at(slot).shown();
             let conflict = Conflict { key, kind: ConflictKind::WriteWrite, versions };
             found.push((slot, conflict.cloned(), value));

@@ -329,7 +329,7 @@ impl<'e, E: Effect, S: EventsMut<'e, Kind = Recording<E>>> Mut<'e, Recording<E>,
     fn put(&mut self, edit: &mut Edit<'e>, id: RequestId, entry: E) -> Dot {
         let events = self.events.read();
         let known = events.find(&id.key()).map(|slot| events.events_at(slot));
-        let at = edit.stamp(known.and_then(|events| events.live().map(|(_, event)| event.at).max()));
+        let at = edit.own_stamp(known.and_then(|events| events.live().map(|(_, event)| event.at).max()));
         self.events.write(edit, id.key(), Some(LedgerEvent { at, what: Recordings::One(entry) }))
     }
 
@@ -393,7 +393,7 @@ impl<'e, E: Effect, S: EventsMut<'e, Kind = Recording<E>>> Mut<'e, Recording<E>,
                 entry.add_to(&mut total);
                 fingerprints.push(fingerprint(entry));
             }
-            let at = edit.stamp(None);
+            let at = edit.now();
             for id in ids {
                 self.events.write(edit, id.key(), None);
             }

@@ -5,7 +5,8 @@ use core::hash::Hash;
 use hashbrown::Equivalent;
 
 use super::conflict::{self, Conflict, Settled, Version, versions, write_conflicts};
-use super::stamped::{Stamped, greatest, latest};
+use super::group::{Group, GroupError, changed};
+use super::stamped::{Stamped, latest, stamps};
 use super::{ResolveError, Resolved, Resolver, tag};
 use crate::causality::{Dot, Timestamp, Writer};
 use crate::kernel::{Causal, Data, DotStore, Edit, Events, EventsMut, Hashed, Kind, Mut, ShowKind, View, reads};
@@ -48,6 +49,7 @@ impl<K: Data + Hash, V: Data> Kind for LastWriteWins<K, V> {
     type Policy = ();
     const TAG: u8 = tag::LWW_MAP;
     const NAME: &'static str = "LwwMap";
+    const RESTAMP: Option<fn(&mut Stamped<V>, Timestamp)> = Some(Stamped::restamp);
 }
 
 /// Writes to an [`LwwMap`] within an edit.
@@ -59,11 +61,15 @@ impl<'e, K: Data + Hash, V: Data, E: EventsMut<'e, Kind = LastWriteWins<K, V>>> 
     pub fn insert(&mut self, edit: &mut Edit<'e>, key: K, value: V) -> Dot {
         match self.events.locate(Hashed(key)) {
             Ok(slot) => {
-                let at = edit.stamp(greatest(&self.events.read().events_at(slot)));
+                let events = self.events.read().events_at(slot);
+                if let Some(dot) = edit.unchanged(&events, |only| only.value == value) {
+                    return dot;
+                }
+                let at = edit.stamp(stamps(&events));
                 self.events.write_at(edit, slot, Some(Stamped { at, value }))
             }
             Err(new) => {
-                let at = edit.stamp(None);
+                let at = edit.stamp(core::iter::empty());
                 self.events.write_new(edit, new, Some(Stamped { at, value }))
             }
         }
@@ -94,8 +100,8 @@ impl<'e, K: Data + Hash, V: Data, E: EventsMut<'e, Kind = LastWriteWins<K, V>>> 
         conflict::settle_by(&mut self.events, edit, resolver)
     }
 
-    /// Where more than `limit` concurrent writes of a key are kept and the last of them is by this writer, writes
-    /// it again, which supersedes the others. All who call this agree on who does it, so it ends.
+    /// Where more than `limit` concurrent writes of a key are kept, writes the last of them again, which supersedes the others.
+    /// Anybody can do it. Of those who do it at a time, who write the same, only the last goes on: so it ends.
     /// Returns the conflicts that this settled.
     pub fn trim_siblings(&mut self, edit: &mut Edit<'e>, limit: usize) -> Vec<Settled<K, V>> {
         let slots = self.events.read().siblings();
@@ -107,6 +113,31 @@ impl<'e, K: Data + Hash, V: Data, E: EventsMut<'e, Kind = LastWriteWins<K, V>>> 
         self.events.clear(edit)
     }
 }
+
+impl<'e, K: Data + Hash, V: Group, E: EventsMut<'e, Kind = LastWriteWins<K, V>>> Mut<'e, LastWriteWins<K, V>, E> {
+    /// Sets members of the group at a key and keeps the others: see [`LwwMap::set_members`].
+    ///
+    /// # Errors
+    /// [`GroupError`]. Nothing is written.
+    pub fn set_members<'m>(
+        &mut self,
+        edit: &mut Edit<'e>,
+        key: K,
+        members: impl IntoIterator<Item = (&'m str, V::Member)>,
+    ) -> Result<Dot, GroupError> {
+        let view = View::new(self.events.read(), edit.version());
+        let group = changed(view.versions(&key), members)?;
+        Ok(self.insert(edit, key, group))
+    }
+}
+
+reads! { impl[K: Data + Hash, V: Group] LastWriteWins<K, V> {
+    /// A member of the group at a key.
+    #[must_use]
+    fn get_member[Q: Hash + Equivalent<K> + ?Sized](view, key: &Q, member: &str) -> Option<&'a V::Member> {
+        view.get(key)?.member(member)
+    }
+} }
 
 reads! { impl[K: Data + Hash, V: Data] LastWriteWins<K, V> {
     /// The last value written to a key, unless it was removed.
@@ -191,11 +222,29 @@ reads! { impl[K: Data + Hash, V: Data] LastWriteWins<K, V> {
     }
 } }
 
+impl<K: Data + Hash, V: Group> LwwMap<K, V> {
+    /// Sets members of a group, the value of a key, and keeps the others, as one event that supersedes the group as it
+    /// was. A group that is not there is made. Costs O(members of the group).
+    ///
+    /// # Errors
+    /// [`GroupError::InConflict`] while several groups are in conflict, since there is no one group to keep the others of;
+    /// [`GroupError::NotAGroup`] and [`GroupError::TooDeep`]. Nothing is written then.
+    pub fn set_members<'m>(
+        &mut self,
+        writer: &mut Writer,
+        key: K,
+        members: impl IntoIterator<Item = (&'m str, V::Member)>,
+    ) -> Result<Dot, GroupError> {
+        self.edit(writer, |mut map, edit| map.set_members(edit.only_changes(), key, members))
+    }
+}
+
 impl<K: Data + Hash, V: Data> LwwMap<K, V> {
-    /// Sets the value of a key, superseding all that is known of it.
+    /// Sets the value of a key, superseding all that is known of it. Setting what is there already, as the only version,
+    /// writes nothing, and returns the event that did.
     #[inline]
     pub fn insert(&mut self, writer: &mut Writer, key: K, value: V) -> Dot {
-        self.edit(writer, |mut map, edit| map.insert(edit, key, value))
+        self.edit(writer, |mut map, edit| map.insert(edit.only_changes(), key, value))
     }
 
     /// Settles a conflict: supersedes all versions of the key. The same as [`insert`](LwwMap::insert).
@@ -222,8 +271,8 @@ impl<K: Data + Hash, V: Data> LwwMap<K, V> {
         self.edit(writer, |mut map, edit| map.resolve_all(edit, resolver))
     }
 
-    /// Where more than `limit` concurrent writes of a key are kept and the last of them is by this writer, writes
-    /// it again, which supersedes the others. All who call this agree on who does it, so it ends.
+    /// Where more than `limit` concurrent writes of a key are kept, writes the last of them again, which supersedes the others.
+    /// Anybody can do it. Of those who do it at a time, who write the same, only the last goes on: so it ends.
     /// Returns the conflicts that this settled.
     pub fn trim_siblings(&mut self, writer: &mut Writer, limit: usize) -> Vec<Settled<K, V>> {
         self.edit(writer, |mut map, edit| map.trim_siblings(edit, limit))

@@ -2,7 +2,8 @@ use alloc::vec::Vec;
 use core::fmt::{self, Debug};
 
 use super::conflict::{self, Conflict, Settled, Version, versions, write_conflicts};
-use super::stamped::{Stamped, greatest, latest};
+use super::group::{Group, GroupError, changed};
+use super::stamped::{Stamped, latest, stamps};
 use super::{ResolveError, Resolved, Resolver, tag};
 use crate::causality::{Dot, Timestamp, Writer};
 use crate::kernel::{Causal, Data, DotStore, Edit, Events, EventsMut, EventsOf, Kind, Mut, ShowKind, View, reads};
@@ -49,6 +50,7 @@ impl<T: Data> Kind for Latest<T> {
     type Policy = ();
     const TAG: u8 = tag::LWW_REGISTER;
     const NAME: &'static str = "LwwRegister";
+    const RESTAMP: Option<fn(&mut Stamped<T>, Timestamp)> = Some(Stamped::restamp);
 }
 
 /// Writes to an [`LwwRegister`] within an edit.
@@ -57,7 +59,11 @@ pub type LwwRegisterMut<'e, T> = Mut<'e, Latest<T>>;
 impl<'e, T: Data, E: EventsMut<'e, Kind = Latest<T>>> Mut<'e, Latest<T>, E> {
     /// Sets the value.
     pub fn set(&mut self, edit: &mut Edit<'e>, value: T) -> Dot {
-        let at = edit.stamp(events(self.events.read()).as_ref().and_then(greatest));
+        let events = events(self.events.read());
+        if let Some(dot) = events.as_ref().and_then(|events| edit.unchanged(events, |only| only.value == value)) {
+            return dot;
+        }
+        let at = edit.stamp(events.iter().flat_map(stamps));
         self.events.write(edit, (), Some(Stamped { at, value }))
     }
 
@@ -79,8 +85,8 @@ impl<'e, T: Data, E: EventsMut<'e, Kind = Latest<T>>> Mut<'e, Latest<T>, E> {
         Ok(conflict::settle_by(&mut self.events, edit, resolver)?.pop())
     }
 
-    /// Where more than `limit` concurrent writes are kept and the last of them is by this writer, writes
-    /// it again, which supersedes the others. All who call this agree on who does it, so it ends.
+    /// Where more than `limit` concurrent writes are kept, writes the last of them again, which supersedes the others.
+    /// Anybody can do it. Of those who do it at a time, who write the same, only the last goes on: so it ends.
     /// Returns the conflict that this settled.
     pub fn trim_siblings(&mut self, edit: &mut Edit<'e>, limit: usize) -> Option<Settled<(), T>> {
         let slots = self.events.read().siblings();
@@ -91,6 +97,22 @@ impl<'e, T: Data, E: EventsMut<'e, Kind = Latest<T>>> Mut<'e, Latest<T>, E> {
     pub fn clear(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
         let slot = self.events.read().only_live()?;
         Some(self.events.write_at(edit, slot, None))
+    }
+}
+
+impl<'e, T: Group, E: EventsMut<'e, Kind = Latest<T>>> Mut<'e, Latest<T>, E> {
+    /// Sets members of the group and keeps the others: see [`LwwRegister::set_members`].
+    ///
+    /// # Errors
+    /// [`GroupError`]. Nothing is written.
+    pub fn set_members<'m>(
+        &mut self,
+        edit: &mut Edit<'e>,
+        members: impl IntoIterator<Item = (&'m str, T::Member)>,
+    ) -> Result<Dot, GroupError> {
+        let view = View::new(self.events.read(), edit.version());
+        let group = changed(view.versions(), members)?;
+        Ok(self.set(edit, group))
     }
 }
 
@@ -132,10 +154,35 @@ reads! { impl[T: Data] Latest<T> {
     }
 } }
 
+reads! { impl[T: Group] Latest<T> {
+    /// A member of the group that is the value.
+    #[must_use]
+    fn get_member(view, member: &str) -> Option<&'a T::Member> {
+        view.get()?.member(member)
+    }
+} }
+
+impl<T: Group> LwwRegister<T> {
+    /// Sets members of a group, the value, and keeps the others, as one event that supersedes the group as it was.
+    /// A group that is not there is made. Costs O(members of the group).
+    ///
+    /// # Errors
+    /// [`GroupError::InConflict`] while several groups are in conflict, since there is no one group to keep the others of;
+    /// [`GroupError::NotAGroup`] and [`GroupError::TooDeep`]. Nothing is written then.
+    pub fn set_members<'m>(
+        &mut self,
+        writer: &mut Writer,
+        members: impl IntoIterator<Item = (&'m str, T::Member)>,
+    ) -> Result<Dot, GroupError> {
+        self.edit(writer, |mut register, edit| register.set_members(edit.only_changes(), members))
+    }
+}
+
 impl<T: Data> LwwRegister<T> {
-    /// Sets the value, superseding all that is known.
+    /// Sets the value, superseding all that is known. Setting what is there already, as the only version, writes nothing,
+    /// and returns the event that did.
     pub fn set(&mut self, writer: &mut Writer, value: T) -> Dot {
-        self.edit(writer, |mut register, edit| register.set(edit, value))
+        self.edit(writer, |mut register, edit| register.set(edit.only_changes(), value))
     }
 
     /// Settles the conflict: supersedes all versions. The same as [`set`](LwwRegister::set).
@@ -156,8 +203,8 @@ impl<T: Data> LwwRegister<T> {
         self.edit(writer, |mut register, edit| register.resolve_by(edit, resolver))
     }
 
-    /// Where more than `limit` concurrent writes are kept and the last of them is by this writer, writes
-    /// it again, which supersedes the others. All who call this agree on who does it, so it ends.
+    /// Where more than `limit` concurrent writes are kept, writes the last of them again, which supersedes the others.
+    /// Anybody can do it. Of those who do it at a time, who write the same, only the last goes on: so it ends.
     /// Returns the conflict that this settled.
     pub fn trim_siblings(&mut self, writer: &mut Writer, limit: usize) -> Option<Settled<(), T>> {
         self.edit(writer, |mut register, edit| register.trim_siblings(edit, limit))

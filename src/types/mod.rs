@@ -7,6 +7,7 @@ pub(crate) mod conflict;
 mod dw_flag;
 mod ew_flag;
 mod g_counter;
+mod group;
 mod ledger;
 mod lww_map;
 mod lww_register;
@@ -26,6 +27,7 @@ pub use conflict::{Conflict, ConflictKind, Settled, Version};
 pub use dw_flag::{DisableWins, DwFlag, DwFlagBody, DwFlagMut};
 pub use ew_flag::{EnableWins, EwFlag, EwFlagBody, EwFlagMut};
 pub use g_counter::{GCounter, GCounterBody, GCounterMut, Growing, Overflow};
+pub use group::{Group, GroupError, Grouped};
 pub use ledger::{Dispute, Effect, Ledger, LedgerBody, LedgerMut, Recorded, Recording, Request, RequestId, Reused};
 pub(crate) use ledger::{LedgerEvent, LedgerKey};
 pub use lww_map::{LastWriteWins, LwwMap, MapBody, MapMut};
@@ -39,8 +41,8 @@ pub use resolver::{ResolveError, Resolved, Resolver};
 pub use stamped::Stamped;
 pub use transfer::{Balances, Transfer};
 pub use versioned_record::{
-    Ask, DeletePolicy, DeleteWins, Deletes, Group, GroupError, Grouped, RecordBody, RecordKey, RecordMut, RecordWith,
-    UpdateWins, Versioned, VersionedRecord,
+    Ask, DeletePolicy, DeleteWins, Deletes, RecordBody, RecordKey, RecordMut, RecordWith, UpdateWins, Versioned,
+    VersionedRecord,
 };
 pub(crate) use versioned_record::{Choice as RecordChoice, FieldEvent};
 

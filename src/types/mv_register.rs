@@ -4,6 +4,7 @@ use core::fmt::{self, Debug};
 use serde::{Deserialize, Serialize};
 
 use super::conflict::{self, Conflict, Settled, Version, Written, versions, write_conflicts};
+use super::group::{Group, GroupError, changed};
 use super::{ResolveError, Resolved, Resolver, tag};
 use crate::causality::{Dot, Timestamp, Writer};
 use crate::kernel::{Causal, Data, DotStore, Edit, Events, EventsMut, Kind, Mut, ShowKind, View, payload, reads};
@@ -77,7 +78,9 @@ pub type MvRegisterMut<'e, T> = Mut<'e, MultiValue<T>>;
 impl<'e, T: Data, E: EventsMut<'e, Kind = MultiValue<T>>> Mut<'e, MultiValue<T>, E> {
     /// Sets the value, superseding all that is known.
     pub fn set(&mut self, edit: &mut Edit<'e>, value: T) -> Dot {
-        self.events.write(edit, (), Some(Plain(value)))
+        let events = self.events.read();
+        let only = events.find(&()).and_then(|slot| edit.unchanged(&events.events_at(slot), |only| only.0 == value));
+        only.unwrap_or_else(|| self.events.write(edit, (), Some(Plain(value))))
     }
 
     /// Settles the conflict: supersedes all versions. The same as `set`.
@@ -102,6 +105,22 @@ impl<'e, T: Data, E: EventsMut<'e, Kind = MultiValue<T>>> Mut<'e, MultiValue<T>,
     pub fn clear(&mut self, edit: &mut Edit<'e>) -> Option<Dot> {
         let slot = self.events.read().only_live()?;
         Some(self.events.write_at(edit, slot, None))
+    }
+}
+
+impl<'e, T: Group, E: EventsMut<'e, Kind = MultiValue<T>>> Mut<'e, MultiValue<T>, E> {
+    /// Sets members of the group and keeps the others: see [`MvRegister::set_members`].
+    ///
+    /// # Errors
+    /// [`GroupError`]. Nothing is written.
+    pub fn set_members<'m>(
+        &mut self,
+        edit: &mut Edit<'e>,
+        members: impl IntoIterator<Item = (&'m str, T::Member)>,
+    ) -> Result<Dot, GroupError> {
+        let view = View::new(self.events.read(), edit.version());
+        let group = changed(view.versions(), members)?;
+        Ok(self.set(edit, group))
     }
 }
 
@@ -151,10 +170,27 @@ reads! { impl[T: Data] MultiValue<T> {
     }
 } }
 
+impl<T: Group> MvRegister<T> {
+    /// Sets members of a group, the value, and keeps the others, as one event that supersedes the group as it was.
+    /// A group that is not there is made. Costs O(members of the group).
+    ///
+    /// # Errors
+    /// [`GroupError::InConflict`] while there are several values, since there is no one group to keep the others of;
+    /// [`GroupError::NotAGroup`] and [`GroupError::TooDeep`]. Nothing is written then.
+    pub fn set_members<'m>(
+        &mut self,
+        writer: &mut Writer,
+        members: impl IntoIterator<Item = (&'m str, T::Member)>,
+    ) -> Result<Dot, GroupError> {
+        self.edit(writer, |mut register, edit| register.set_members(edit.only_changes(), members))
+    }
+}
+
 impl<T: Data> MvRegister<T> {
-    /// Sets the value, superseding all that is known.
+    /// Sets the value, superseding all that is known. Setting what is there already, as the only version, writes nothing,
+    /// and returns the event that did.
     pub fn set(&mut self, writer: &mut Writer, value: T) -> Dot {
-        self.edit(writer, |mut register, edit| register.set(edit, value))
+        self.edit(writer, |mut register, edit| register.set(edit.only_changes(), value))
     }
 
     /// Settles the conflict: supersedes all versions. The same as [`set`](MvRegister::set).

@@ -16,6 +16,13 @@ pub struct Stamped<T> {
 
 payload!(Stamped<T>, T: Data);
 
+impl<T> Stamped<T> {
+    /// Takes the stamp of its group.
+    pub(crate) const fn restamp(&mut self, at: Timestamp) {
+        self.at = at;
+    }
+}
+
 impl<T: Data> Written for Stamped<T> {
     type Value = T;
 
@@ -32,9 +39,9 @@ impl<T: Data> Written for Stamped<T> {
     }
 }
 
-/// The greatest stamp among the live events of a key.
-pub(crate) fn greatest<T>(events: &EventsOf<'_, Stamped<T>>) -> Option<Timestamp> {
-    events.live().map(|(_, stamped)| stamped.at).max()
+/// The stamps of the live events of a key.
+pub(crate) fn stamps<T>(events: &EventsOf<'_, Stamped<T>>) -> impl Iterator<Item = (PackedDot, Timestamp)> {
+    events.live().map(|(dot, stamped)| (dot, stamped.at))
 }
 
 /// The last of the live writes: by timestamp, then by replica id, then by counter.

@@ -5,12 +5,12 @@ use alloc::vec::Vec;
 
 use super::conflict::Settled;
 use super::{ResolveError, Resolver, tag};
-use crate::causality::{Dot, Writer};
+use crate::causality::{Dot, Timestamp, Writer};
 use crate::kernel::{Causal, Data, DotStore, Events, Hashed, Kind, ShowKind, View};
 
 mod edit;
 mod event;
-mod group;
+mod members;
 mod policy;
 mod view;
 
@@ -19,7 +19,6 @@ pub use edit::RecordMut;
 pub(crate) use event::FieldEvent;
 use event::FieldState;
 pub use event::RecordKey;
-pub use group::{Group, GroupError, Grouped};
 pub use policy::{Ask, DeletePolicy, DeleteWins, Deletes, UpdateWins};
 
 /// A record of named fields, which merges by field and shows every conflict.
@@ -67,7 +66,7 @@ pub use policy::{Ask, DeletePolicy, DeleteWins, Deletes, UpdateWins};
 ///
 /// That is the policy of [`UpdateWins`]; [`RecordWith`] takes another one.
 ///
-/// Fields that change as a unit are the members of a [`Group`], which is one field.
+/// Fields that change as a unit are the members of a [`Group`](crate::Group), which is one field.
 ///
 /// Reading a field costs O(its versions + conflicts of the record), writing one O(fields) besides while a
 /// deletion is in conflict; `delete` and `iter` cost O(fields), `conflicts` O(conflicts).
@@ -119,6 +118,8 @@ impl<V: Data, P: DeletePolicy> Kind for Versioned<V, P> {
         }
     }
 
+    const RESTAMP: Option<fn(&mut FieldEvent<V>, Timestamp)> = Some(FieldEvent::restamp);
+
     fn rename(event: &mut FieldEvent<V>, name: &dyn Fn(Dot) -> Dot) {
         if let FieldState::Deleted { deletion, .. } | FieldState::Gone { deletion } = &mut event.state {
             *deletion = name(*deletion);
@@ -127,9 +128,10 @@ impl<V: Data, P: DeletePolicy> Kind for Versioned<V, P> {
 }
 
 impl<V: Data, P: DeletePolicy> RecordWith<V, P> {
-    /// Sets a field, superseding all of its versions.
+    /// Sets a field, superseding all of its versions. Setting what is there already, as the only version and with no
+    /// deletion in conflict, writes nothing, and returns the event that did.
     pub fn set(&mut self, writer: &mut Writer, field: &str, value: V) -> Dot {
-        self.edit(writer, |mut record, edit| record.set(edit, field, value))
+        self.edit(writer, |mut record, edit| record.set(edit.only_changes(), field, value))
     }
 
     /// Sets fields as one group.
@@ -162,9 +164,9 @@ impl<V: Data, P: DeletePolicy> RecordWith<V, P> {
         self.edit(writer, |mut record, edit| record.resolve_all(edit, resolver))
     }
 
-    /// Where more than `limit` concurrent writes of a field are kept and the last of them is by this writer, writes it
-    /// again, which supersedes the others. All who call this agree on who does it, so it ends. Returns the conflicts
-    /// that this settled. Conflicts with deletions are left as they are.
+    /// Where more than `limit` concurrent writes of a field are kept, writes the last of them again, which supersedes the others.
+    /// Anybody can do it. Of those who do it at a time, who write the same, only the last goes on: so it ends.
+    /// Returns the conflicts that this settled. Conflicts with deletions are left as they are.
     pub fn trim_siblings(&mut self, writer: &mut Writer, limit: usize) -> Vec<Settled<RecordKey, V>> {
         self.edit(writer, |mut record, edit| record.trim_siblings(edit, limit))
     }

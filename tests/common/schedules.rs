@@ -3,9 +3,9 @@
 //! `d=S>k` of the notation is `S.delta_since(k)`, `gc` is `collect()`, `∅` the empty version.
 
 use dotted::{
-    ApplyError, Ask, Causal, CausalInbox, ConflictKind, Crdt, DeletePolicy, DeleteWins, GCounter, Limits, LwwRegister,
-    MapBody, OrSet, PnCounter, PnCounterBody, RecordWith, ReplicaId, Resolved, Resolver, SetBody, Timestamp,
-    VersionVector, VersionedRecord, Writer,
+    ApplyError, Ask, Causal, CausalInbox, ConflictKind, Crdt, DeletePolicy, DeleteWins, GCounter, Limits, LwwMap,
+    LwwRegister, MapBody, OrSet, PnCounter, PnCounterBody, RecordWith, ReplicaId, Resolved, Resolver, SetBody,
+    Timestamp, VersionVector, VersionedRecord, Writer,
 };
 
 use super::world::name;
@@ -54,6 +54,9 @@ pub const ALL: &[(&str, Schedule)] = &[
     ("L2", l2_a_loser_survives_the_removal_of_the_winner),
     ("T1", t1_an_overwrite_wins_whatever_the_clock_says),
     ("T2", t2_ties_do_not_depend_on_arrival),
+    ("T3", t3_a_group_has_one_stamp),
+    ("T4", t4_what_settles_a_conflict_keeps_its_stamp),
+    ("T5", t5_of_those_who_trim_at_a_time_one_goes_on),
     ("G1", g1_a_group_takes_one_dot_per_key),
     ("O1", o1_operations_wait_for_what_they_depend_on),
     ("O2", o2_an_edit_without_a_write_forgets_no_dependency),
@@ -697,6 +700,63 @@ fn t2_ties_do_not_depend_on_arrival() -> Check {
     x.merge(&b);
     y.merge(&a);
     same(&x, &y)
+}
+
+/// A's clock is behind, and only the second write of its group supersedes what is far ahead.
+fn t3_a_group_has_one_stamp() -> Check {
+    let mut early = stuck(1, Timestamp::from_millis(1));
+    let (mut ahead, mut behind) = (stuck(2, Timestamp::from_millis(200)), stuck(3, Timestamp::from_millis(100)));
+    let (mut a, mut b) = (LwwMap::new(), LwwMap::new());
+    a.insert(&mut ahead, 'y', 0);
+    b.insert(&mut behind, 'y', 0);
+    a.edit(&mut early, |mut map, edit| "xy".chars().for_each(|key| _ = map.insert(edit, key, 1)));
+    b.edit(&mut stuck(4, Timestamp::from_millis(5)), |mut map, edit| {
+        "yx".chars().for_each(|key| _ = map.insert(edit, key, 2))
+    });
+    a.merge(&b);
+    expect("one group", [a.get(&'x'), a.get(&'y')], [Some(&1); 2])
+}
+
+/// A hub whose clock is ahead settles a conflict in the group in which it overwrites what is further ahead.
+fn t4_what_settles_a_conflict_keeps_its_stamp() -> Check {
+    let (mut a, mut b) = (LwwMap::new(), LwwMap::new());
+    a.insert(&mut stuck(1, Timestamp::from_millis(1)), 'k', 1);
+    b.insert(&mut stuck(2, Timestamp::from_millis(2)), 'k', 2);
+    a.merge(&b);
+    let mut person = a.clone();
+    a.insert(&mut stuck(3, Timestamp::from_millis(5_000)), 'y', 0);
+    let settled = a.edit(&mut stuck(4, Timestamp::from_millis(1_000)), |mut map, edit| {
+        map.insert(edit, 'x', 0);
+        let settled = map.resolve_all(edit, Resolver::Latest).map(|settled| settled.len());
+        map.insert(edit, 'y', 1);
+        settled
+    });
+    expect("settled", settled, Ok(1))?;
+    person.insert(&mut stuck(5, Timestamp::from_millis(10)), 'k', 3);
+    a.merge(&person);
+    expect("what a person wrote meanwhile", a.get(&'k'), Some(&3))
+}
+
+fn t5_of_those_who_trim_at_a_time_one_goes_on() -> Check {
+    let mut writers = [1, 2].map(|seed| stuck(seed, Timestamp::from_millis(seed)));
+    let mut values = [LwwRegister::new(), LwwRegister::new()];
+    for (value, writer) in values.iter_mut().zip(&mut writers) {
+        value.set(writer, writer.uuid());
+    }
+    for rounds in 0.. {
+        let (first, second) = (values[0].clone(), values[1].clone());
+        values[0].merge(&second);
+        values[1].merge(&first);
+        let before = values[0].version().clone();
+        values.iter_mut().zip(&mut writers).for_each(|(value, writer)| _ = value.trim_siblings(writer, 1));
+        if values.iter().all(|value| *value.version() == before) {
+            return expect("versions that are left", values[0].versions().len(), 1);
+        }
+        if rounds > 5 {
+            return Err("trimming goes on".into());
+        }
+    }
+    Ok(())
 }
 
 fn g1_a_group_takes_one_dot_per_key() -> Check {

@@ -75,7 +75,17 @@ pub fn write(document: &mut Document, op: u8, mut input: In<'_>) -> Result<u32, 
     {
         return spent;
     }
-    document.edit(|store, edit| run(store, edit, op, deletes, name, arguments))
+    // What is written alone is written if it changes something; several are a group, of which nothing is left out.
+    let alone = match &arguments {
+        Arguments::Values(values) => values.len() == 1,
+        Arguments::Entries(entries) => entries.len() == 1,
+        Arguments::Members(..) => true,
+        _ => false,
+    };
+    document.edit(|store, edit| {
+        let edit = if alone { edit.only_changes() } else { edit };
+        run(store, edit, op, deletes, name, arguments)
+    })
 }
 
 fn entry<'a>(input: &mut In<'a>) -> Result<(&'a str, Value), Failure> {

@@ -7,7 +7,7 @@ use super::view::{Marks, Standing, versions};
 use crate::causality::{Dot, PackedDot, Timestamp};
 use crate::kernel::{Data, Edit, Events, EventsMut, Hashed, Mut, View};
 use crate::mutants::{self, Mutant};
-use crate::types::conflict::{Conflict, ConflictKind, Settled, Version, differ};
+use crate::types::conflict::{Conflict, ConflictKind, Settled, Version, differ, to_trim};
 use crate::types::{ResolveError, Resolved, Resolver};
 
 /// Writes to a [`VersionedRecord`](crate::VersionedRecord) within an edit.
@@ -31,7 +31,13 @@ impl<'e, V: Data, P: DeletePolicy, E: EventsMut<'e, Kind = Versioned<V, P>>> Mut
     pub fn set(&mut self, edit: &mut Edit<'e>, field: &str, value: V) -> Dot {
         let view = self.view(edit);
         let marks = view.marks();
-        let created = !view.slot_of(field).is_some_and(|slot| has_live(&view.events.events_at(slot)));
+        let events = view.slot_of(field).map(|slot| view.events.events_at(slot));
+        if let Some(events) = events.as_ref().filter(|_| !marks.are_in_question())
+            && let Some(dot) = edit.unchanged(events, |only| only.is_live() && only.value() == Some(&value))
+        {
+            return dot;
+        }
+        let created = !events.is_some_and(|events| has_live(&events));
         self.keep_record(edit, &marks, created, Some(field));
         self.put(edit, RecordKey::Field(field.into()), FieldState::Live(value))
     }
@@ -44,12 +50,14 @@ impl<'e, V: Data, P: DeletePolicy, E: EventsMut<'e, Kind = Versioned<V, P>>> Mut
     /// The record is there: its header is made live, if it may not be, and all other fields get for good what they
     /// show.
     fn keep_record(&mut self, edit: &mut Edit<'e>, marks: &Marks, created: bool, except: Option<&str>) {
-        let in_question = marks.record.is_some() || !marks.overruled.is_empty();
         match self.policy.deletes() {
             Deletes::DeleteWins => self.bury(edit, marks, except),
             Deletes::UpdateWins | Deletes::Ask => self.bring_back(edit, marks, except),
         }
-        if created || (in_question && self.policy.deletes() != Deletes::DeleteWins) || marks.record.is_some() {
+        if created
+            || (marks.are_in_question() && self.policy.deletes() != Deletes::DeleteWins)
+            || marks.record.is_some()
+        {
             self.write_header(edit);
         }
     }
@@ -99,14 +107,18 @@ impl<'e, V: Data, P: DeletePolicy, E: EventsMut<'e, Kind = Versioned<V, P>>> Mut
     }
 
     fn put(&mut self, edit: &mut Edit<'e>, key: RecordKey, state: FieldState<V>) -> Dot {
-        let at = edit.stamp(self.greatest(&key));
+        let events = self.events.read();
+        let found = events.find(&Hashed(key.clone())).map(|slot| events.events_at(slot));
+        let at = edit.stamp(found.iter().flat_map(|events| events.live().map(|(dot, event)| (dot, event.at))));
         self.put_stamped(edit, key, state, at)
     }
 
     /// As `put`, no later than it has to be: what a person writes meanwhile is to win.
     fn put_soon(&mut self, edit: &mut Edit<'e>, key: RecordKey, state: FieldState<V>) -> Dot {
         let at = self.greatest(&key).map_or(Timestamp::default(), Timestamp::next);
-        self.put_stamped(edit, key, state, at)
+        let dot = self.put_stamped(edit, key, state, at);
+        edit.set_apart();
+        dot
     }
 
     /// The greatest stamp among the events of a key.
@@ -260,9 +272,9 @@ impl<'e, V: Data, P: DeletePolicy, E: EventsMut<'e, Kind = Versioned<V, P>>> Mut
         settled.collect()
     }
 
-    /// Where more than `limit` concurrent writes of a field are kept and the last of them is by this writer, writes it
-    /// again, which supersedes the others. All who call this agree on who does it, so it ends. Returns the conflicts
-    /// that this settled. Conflicts with deletions are left as they are.
+    /// Where more than `limit` concurrent writes of a field are kept, writes the last of them again, which supersedes the others.
+    /// Anybody can do it. Of those who do it at a time, who write the same, only the last goes on: so it ends.
+    /// Returns the conflicts that this settled. Conflicts with deletions are left as they are.
     pub fn trim_siblings(&mut self, edit: &mut Edit<'e>, limit: usize) -> Vec<Settled<RecordKey, V>> {
         let slots = self.events.read().siblings();
         self.trim(edit, &slots, limit)
@@ -272,10 +284,7 @@ impl<'e, V: Data, P: DeletePolicy, E: EventsMut<'e, Kind = Versioned<V, P>>> Mut
         let view = self.view(edit);
         let found = slots.iter().filter_map(|&slot| {
             let versions = versions(&view.events.events_at(slot), edit.version());
-            let last = last(&versions).filter(|last| edit.is_by(&last.writer()))?;
-            if versions.len() <= limit.max(1) || versions.iter().any(|version| version.deleted) {
-                return None;
-            }
+            let last = to_trim(&versions, edit, limit).filter(|_| !versions.iter().any(|version| version.deleted))?;
             let state = last.value.map_or(FieldState::Header, |value| FieldState::Live(value.clone()));
             let conflict = view.conflict_at(slot);
             let conflict =

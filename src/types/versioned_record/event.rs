@@ -71,6 +71,11 @@ impl<V> FieldEvent<V> {
         matches!(self.state, FieldState::Header | FieldState::Live(_))
     }
 
+    /// Takes the stamp of its group.
+    pub(crate) const fn restamp(&mut self, at: Timestamp) {
+        self.at = at;
+    }
+
     pub(super) fn value(&self) -> Option<&V> {
         match &self.state {
             FieldState::Live(value) | FieldState::Deleted { kept: value, .. } => Some(value),

@@ -18,6 +18,11 @@ pub(super) struct Marks {
 }
 
 impl Marks {
+    /// Whether a deletion is in conflict with an update, or was.
+    pub(super) const fn are_in_question(&self) -> bool {
+        self.record.is_some() || !self.overruled.is_empty()
+    }
+
     fn overrule(&self, deletion: Dot) -> bool {
         self.overruled.binary_search(&deletion).is_ok()
     }

@@ -5,16 +5,13 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::policy::DeletePolicy;
-use super::view::Standing;
-use super::{RecordWith, Versioned};
-use crate::causality::{Dot, Writer};
-use crate::kernel::{Data, Edit, Events, EventsMut, Mut, View, reads};
-use crate::types::{Resolved, Resolver};
+use super::{Resolved, Resolver, Version};
+use crate::kernel::Data;
 
-/// A value of a field that can be a group of named members, which change as a unit.
+/// A value that can be a group of named members, which change as a unit: of a field of a record, of a register, or of a
+/// key of a map.
 ///
-/// A group is one field: one key, one event per write, one conflict. So concurrent changes of one member here and of
+/// A group is one value: one event per write, one conflict. So concurrent changes of one member here and of
 /// another there never mix into a group that nobody wrote; of the two groups the later one is read, and both
 /// are listed. It needs no schema that replicas could disagree about: what is a group, and of which members,
 /// is in the value.
@@ -58,9 +55,9 @@ pub trait Group: Data {
 #[non_exhaustive]
 pub enum GroupError {
     /// There are several groups that differ, or it is undecided whether there is one: which of them the members are
-    /// to go to is for the caller to say, by [`resolve`](crate::VersionedRecord::resolve).
+    /// to go to is for the caller to say, by `resolve`.
     InConflict,
-    /// The field has a value that is no group.
+    /// There is a value that is no group.
     NotAGroup,
     /// The group would be nested too deep.
     TooDeep,
@@ -70,7 +67,7 @@ impl fmt::Display for GroupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::InConflict => "the group is in conflict",
-            Self::NotAGroup => "the field is no group",
+            Self::NotAGroup => "the value is no group",
             Self::TooDeep => "the group would be nested too deep",
         })
     }
@@ -124,59 +121,15 @@ impl<V: Data> Group for Grouped<V> {
     }
 }
 
-reads! { impl[V: Group, P: DeletePolicy] Versioned<V, P> {
-    /// A member of the group that a field shows.
-    #[must_use]
-    fn get_member(view, field: &str, member: &str) -> Option<&'a V::Member> {
-        view.get(field)?.member(member)
-    }
-} }
-
-impl<'e, V: Group, P: DeletePolicy, E: EventsMut<'e, Kind = Versioned<V, P>>> Mut<'e, Versioned<V, P>, E> {
-    /// Sets members of a group and keeps the others: see
-    /// [`VersionedRecord::set_members`](crate::VersionedRecord::set_members).
-    ///
-    /// # Errors
-    /// [`GroupError`]. Nothing is written.
-    pub fn set_members<'m>(
-        &mut self,
-        edit: &mut Edit<'e>,
-        field: &str,
-        members: impl IntoIterator<Item = (&'m str, V::Member)>,
-    ) -> Result<Dot, GroupError> {
-        let members = members.into_iter().map(|(name, value)| (name.into(), value));
-        let group = self.view(edit).group_to_change(field, members.collect())?;
-        Ok(self.set(edit, field, group))
-    }
-}
-
-impl<'a, V: Group, P: DeletePolicy, E: Events<'a, Kind = Versioned<V, P>>> View<'a, Versioned<V, P>, E> {
-    fn group_to_change(self, field: &str, members: Vec<(Arc<str>, V::Member)>) -> Result<V, GroupError> {
-        let standing = self.slot_of(field).map(|slot| self.standing(slot, &self.marks()));
-        match standing.unwrap_or(Standing::Nothing) {
-            Standing::Nothing => V::with(None, members),
-            Standing::Undecided(_) => Err(GroupError::InConflict),
-            Standing::There(versions) => match Resolver::KeepAll.resolve(versions) {
-                Ok(Resolved::One(group)) => V::with(Some(&group), members),
-                _ => Err(GroupError::InConflict),
-            },
-        }
-    }
-}
-
-impl<V: Group, P: DeletePolicy> RecordWith<V, P> {
-    /// Sets members of a group, the value of `field`, and keeps the others, as one event that supersedes the group as it
-    /// was. A group that is not there is made. Costs O(members of the group).
-    ///
-    /// # Errors
-    /// [`GroupError::InConflict`] while several groups are in conflict, since there is no one group to keep the others of;
-    /// [`GroupError::NotAGroup`] and [`GroupError::TooDeep`]. Nothing is written then.
-    pub fn set_members<'m>(
-        &mut self,
-        writer: &mut Writer,
-        field: &str,
-        members: impl IntoIterator<Item = (&'m str, V::Member)>,
-    ) -> Result<Dot, GroupError> {
-        self.edit(writer, |mut record, edit| record.set_members(edit, field, members))
+/// The group that there is, with these members in place of those that it had by their names.
+pub(super) fn changed<'a, 'm, V: Group>(
+    versions: Vec<Version<&'a V>>,
+    members: impl IntoIterator<Item = (&'m str, V::Member)>,
+) -> Result<V, GroupError> {
+    let members = members.into_iter().map(|(name, value)| (name.into(), value));
+    match Resolver::KeepAll.resolve(versions) {
+        Ok(Resolved::Nothing) => V::with(None, members),
+        Ok(Resolved::One(group)) => V::with(Some(&group), members),
+        _ => Err(GroupError::InConflict),
     }
 }
