@@ -30,6 +30,8 @@ pub enum Mutant {
     GroupKeepsStamps,
     /// Rule 5: what settles a conflict is stamped as its group is.
     RestampSettled,
+    /// What was written on trial stays when it is taken back.
+    TrialLeavesWrites,
     /// Those who trimmed the versions of a key at a time all do it again.
     TrimTogether,
     /// Rule 6: ties are broken by slot, that is by order of arrival.

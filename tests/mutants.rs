@@ -44,6 +44,7 @@ const EXPECTED: &[(Mutant, &[&str])] = &[
     (Mutant::HeaderMarkHidesNothing, &["W1"]),
     (Mutant::NoBurial, &["W2"]),
     (Mutant::OneDotPerGroup, &["G1"]),
+    (Mutant::TrialLeavesWrites, &["G2"]),
     (Mutant::ResetIsRemoval, &["C1"]),
     (Mutant::IgnoreDependencies, &["O1"]),
     (Mutant::OpenKnownBranch, &["B10"]),

@@ -46,7 +46,10 @@ impl<S: Kind> DotStore<S> {
     pub(crate) fn write_new(&mut self, edit: &mut Edit<'_>, new: (Vacant, S::Key), value: Option<S::Value>) -> Dot {
         let dot = edit.issue();
         let slot = self.put_new(new.0, new.1, dot, value);
-        edit.touch(slot, false);
+        if edit.is_recorded() {
+            edit.touch(slot, false);
+            self.note_new(slot);
+        }
         edit.dot(dot)
     }
 
@@ -71,6 +74,7 @@ impl<S: Kind> DotStore<S> {
     #[cold]
     fn write_at_recorded(&mut self, edit: &mut Edit<'_>, slot: u32, value: Option<S::Value>) -> Dot {
         edit.touch(slot, self.is_live(slot));
+        self.note_before(slot);
         let dot = edit.issue();
         self.put_at(slot, dot, value, |old| edit.supersede(old));
         edit.dot(dot)
@@ -353,6 +357,14 @@ impl<S: Kind> Fragment for DotStore<S> {
         for slot in slots {
             self.change_only(slot, |value| stamp(value, restamp.at));
         }
+    }
+
+    fn begin_trial(&mut self) {
+        self.begin_trial_here();
+    }
+
+    fn end_trial(&mut self, keep: bool) {
+        self.end_trial_here(keep);
     }
 
     fn collect(&self, since: &Since<'_>) -> StoreDelta<S> {

@@ -118,34 +118,6 @@ impl<F: Fragment> Causal<F> {
         result
     }
 
-    /// Writes a group, or nothing: if `edit` fails, the value and the writer are as they were before.
-    ///
-    /// Costs a copy of the value.
-    ///
-    /// # Errors
-    /// The error of `edit`.
-    pub fn try_edit<R, E>(
-        &mut self,
-        writer: &mut Writer,
-        edit: impl for<'e> FnOnce(F::Mut<'e>, &mut Edit<'e>) -> Result<R, E>,
-    ) -> Result<R, E> {
-        self.collect_if_due();
-        let mut copy = self.clone();
-        let before = writer.checkpoint();
-        let (result, written) = copy.write_group(writer, None, edit);
-        if result.is_ok() {
-            if written.is_some() {
-                copy.context.forget_heard();
-            }
-            let before = self.removals();
-            *self = copy;
-            self.collect_after_group(before);
-        } else {
-            writer.restore(before);
-        }
-        result
-    }
-
     /// Writes a group and returns it as an operation too, if anything was written.
     ///
     /// ```
@@ -300,6 +272,7 @@ impl<F: Fragment> Causal<F> {
         changes: &F::Changes,
         visit: Option<Visit<'_, F>>,
     ) -> Applied {
+        self.context.trials.lose();
         let events = self.context.see(slots, upto);
         if !mutants::on(Mutant::NoFloorJoin) {
             self.context.floor.join(floor);
@@ -453,6 +426,7 @@ impl<F: Fragment> Causal<F> {
     }
 
     fn discard(&mut self, at_most: usize, all: bool) -> usize {
+        self.context.trials.lose();
         let Self { context, body } = self;
         let Context { floor, version, collectable, .. } = context;
         let collectable = collectable.as_ref().filter(|_| !all && !mutants::on(Mutant::CollectWhatIsKept));
@@ -490,7 +464,7 @@ impl<F: Fragment> Causal<F> {
     }
 
     #[inline]
-    fn collect_if_due(&mut self) {
+    pub(super) fn collect_if_due(&mut self) {
         self.collect_if_due_after(0);
     }
 
@@ -505,7 +479,7 @@ impl<F: Fragment> Causal<F> {
 
     /// After a group, where `before` is how many removals were stored: one of many removals discards as many older ones.
     #[inline]
-    fn collect_after_group(&mut self, before: usize) {
+    pub(super) fn collect_after_group(&mut self, before: usize) {
         let (_, removals) = self.body.counts();
         if removals > before + SOME {
             self.collect_for_group(before);
@@ -514,6 +488,9 @@ impl<F: Fragment> Causal<F> {
 
     #[cold]
     fn collect_for_group(&mut self, before: usize) {
+        if self.context.trials.is_on() {
+            return;
+        }
         let (live, removals) = self.body.counts();
         let excess = removals.saturating_sub(1024.max(live / 8));
         // About as many as came, so that one group does not pay for what another left behind; and none of its own: they
@@ -524,6 +501,9 @@ impl<F: Fragment> Causal<F> {
 
     #[cold]
     fn collect_batch(&mut self, live: usize, removals: usize, new: usize) {
+        if self.context.trials.is_on() {
+            return;
+        }
         // Memory asks for it.
         let all = removals > 4096 + live / 2;
         let excess = removals - 1024.max(live / 8);
@@ -533,6 +513,7 @@ impl<F: Fragment> Causal<F> {
     /// Discards all stored removals and gives back every byte that is not needed. Costs O(state).
     pub fn compact(&mut self) {
         self.collect();
+        self.context.trials.lose();
         self.body.rebuild();
     }
 

@@ -1,5 +1,6 @@
 use alloc::vec::Vec;
 
+use super::trial::Trials;
 use crate::causality::{ReplicaId, SlotMap, VersionVector, Writer};
 
 /// The causal context at the root of a value: one for all of its parts.
@@ -12,14 +13,16 @@ pub struct Context {
     /// Removals up to here may be discarded, where somebody said so; else all.
     pub(crate) collectable: Option<VersionVector>,
     /// The branch written under last.
-    own: Option<Own>,
+    pub(super) own: Option<Own>,
     /// What the next operation depends on beyond the last one.
-    heard: Heard,
+    pub(super) heard: Heard,
+    /// Writes that may be taken back.
+    pub(super) trials: Trials,
 }
 
 /// The slots that moved since the last write under a branch.
 #[derive(Clone)]
-enum Heard {
+pub(super) enum Heard {
     /// It is not known which.
     Any,
     /// These, maybe more than once.

@@ -50,7 +50,7 @@ impl<'a> Edit<'a> {
 
     #[inline]
     pub(crate) fn is_recorded(&self) -> bool {
-        self.record.is_some()
+        self.record.is_some() || self.context.trials.is_on()
     }
 
     pub(crate) fn touch(&mut self, slot: u32, was_live: bool) {

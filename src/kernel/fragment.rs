@@ -64,6 +64,14 @@ pub trait Fragment: Default + Clone + Send + Sync + 'static {
     #[doc(hidden)]
     fn restamp(&mut self, restamp: &Restamp);
 
+    /// Writes from here on can be taken back.
+    #[doc(hidden)]
+    fn begin_trial(&mut self);
+
+    /// Keeps what was written since, or takes it back, if entries have not moved.
+    #[doc(hidden)]
+    fn end_trial(&mut self, keep: bool);
+
     /// Takes in what another value has, without a delta in between.
     #[doc(hidden)]
     fn absorb_from(&mut self, other: &Self, since: &Since<'_>, incoming: &Incoming<'_>, changes: &mut Self::Changes);
@@ -235,6 +243,14 @@ macro_rules! tuple {
 
             fn restamp(&mut self, restamp: &Restamp) {
                 $(self.$part.restamp(restamp);)+
+            }
+
+            fn begin_trial(&mut self) {
+                $(self.$part.begin_trial();)+
+            }
+
+            fn end_trial(&mut self, keep: bool) {
+                $(self.$part.end_trial(keep);)+
             }
 
             fn live_within(&self, since: &Since<'_>, visit: &mut dyn FnMut(Raw)) {

@@ -25,6 +25,7 @@ mod rebase;
 mod salvage;
 mod store;
 mod table;
+mod trial;
 mod view;
 mod within;
 

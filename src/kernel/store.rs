@@ -1,6 +1,8 @@
 mod collect;
 mod removals;
+mod trial;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
 
@@ -11,6 +13,7 @@ use super::index::Index;
 use super::lookup::{Key, Keys, Lookup, Vacant};
 use crate::causality::{PackedDot, VersionVector};
 use removals::Removals;
+use trial::Log;
 
 /// The one structure under all types: per key the antichain of maximal events, and per writer an
 /// index of their dots.
@@ -35,6 +38,8 @@ pub struct DotStore<S: Kind> {
     live: usize,
     removals: usize,
     removed: Removals,
+    /// What there was before writes on trial.
+    log: Option<Box<Log<S::Value>>>,
 }
 
 /// A store with so few entries is in the caches anyway, and is to be small. Tests have few.
@@ -78,6 +83,7 @@ impl<S: Kind> Clone for DotStore<S> {
             live: self.live,
             removals: self.removals,
             removed: self.removed.clone(),
+            log: None,
         }
     }
 }
@@ -94,6 +100,7 @@ impl<S: Kind> Default for DotStore<S> {
             live: 0,
             removals: 0,
             removed: Removals::default(),
+            log: None,
         }
     }
 }
@@ -366,6 +373,9 @@ impl<S: Kind> DotStore<S> {
 
     #[cold]
     fn sweep_removed(&mut self) {
+        if self.log.is_some() {
+            return;
+        }
         let mut removed = mem::take(&mut self.removed);
         removed.sweep(|dot| self.holding(dot).is_some());
         self.removed = removed;

@@ -58,6 +58,7 @@ pub const ALL: &[(&str, Schedule)] = &[
     ("T4", t4_what_settles_a_conflict_keeps_its_stamp),
     ("T5", t5_of_those_who_trim_at_a_time_one_goes_on),
     ("G1", g1_a_group_takes_one_dot_per_key),
+    ("G2", g2_a_group_that_fails_leaves_nothing),
     ("O1", o1_operations_wait_for_what_they_depend_on),
     ("O2", o2_an_edit_without_a_write_forgets_no_dependency),
     ("O3", o3_a_reset_of_a_count_that_is_not_known_waits),
@@ -774,6 +775,18 @@ fn g1_a_group_takes_one_dot_per_key() -> Check {
     b.merge(&a);
     expect("after the removal of x", b.view().0.iter().collect::<String>(), "y".into())?;
     expect("the map keeps its own", b.view().1.get(&'x'), Some(&1))
+}
+
+fn g2_a_group_that_fails_leaves_nothing() -> Check {
+    let (mut set, mut a) = (Set::new(), writer(1));
+    set.insert(&mut a, 'x');
+    let failed = set.try_edit(&mut a, |mut set, edit| {
+        set.remove(edit, &'x');
+        set.insert(edit, 'y');
+        Err::<(), _>(())
+    });
+    expect("the group", failed, Err(()))?;
+    expect("what is there", elements(&set), "x".into())
 }
 
 fn o1_operations_wait_for_what_they_depend_on() -> Check {

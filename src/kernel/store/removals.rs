@@ -25,7 +25,6 @@ const CHUNK: usize = 256;
 const SWEPT: usize = 4;
 
 impl Removals {
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.len
     }
@@ -58,6 +57,20 @@ impl Removals {
             self.chunks.pop_front();
             self.gone = 0;
             self.sweep = self.sweep.saturating_sub(1);
+        }
+    }
+
+    /// Drops the last ones, so that so many are left. Since there were as many, none has left.
+    pub(super) fn truncate(&mut self, len: usize) {
+        while self.len > len
+            && let Some(last) = self.chunks.back_mut()
+        {
+            last.pop();
+            self.len -= 1;
+            self.unswept = self.unswept.saturating_sub(1);
+            if last.is_empty() {
+                self.chunks.pop_back();
+            }
         }
     }
 
