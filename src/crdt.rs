@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 use uuid::Uuid;
 
 use crate::causality::{ReplicaId, VersionVector, Writer};
-use crate::codec::{DecodeError, FragmentCodec, Limits, Usage};
+use crate::codec::{DecodeError, FragmentCodec, Largest, Limits, Usage};
 use crate::kernel::{Applied, ApplyError, Causal, Delta, Fragment, RebaseError, Shared};
 use crate::serial::Unreadable;
 
@@ -148,6 +148,25 @@ pub trait DeltaCrdt: Crdt + Default {
     /// [`Unreadable`], which names type and key.
     fn check_since(&self, known: &VersionVector) -> Result<(), Unreadable>;
 
+    /// The largest of the values that are new to someone who has seen `known`. `None` if there is none, or if the type
+    /// does not say; then it is not seen to it that values are as large as all members accept.
+    fn largest_since(&self, _known: &VersionVector) -> Option<Largest> {
+        None
+    }
+
+    /// Writes from here on can be [taken back](DeltaCrdt::take_back_trial). Trials can be nested. A type that does not
+    /// know how has nothing to do.
+    fn begin_trial(&mut self) {}
+
+    /// What was written since the trial began stays.
+    fn keep_trial(&mut self) {}
+
+    /// Takes back what was written since the trial began, and says whether it could. It cannot after anything but
+    /// writes; then all stays. The writer must be set back, too.
+    fn take_back_trial(&mut self) -> bool {
+        false
+    }
+
     /// Reads a delta back.
     ///
     /// # Errors
@@ -264,6 +283,22 @@ impl<F: FragmentCodec> DeltaCrdt for Causal<F> {
 
     fn check_since(&self, known: &VersionVector) -> Result<(), Unreadable> {
         self.check_since(known)
+    }
+
+    fn largest_since(&self, known: &VersionVector) -> Option<Largest> {
+        self.largest_since(known)
+    }
+
+    fn begin_trial(&mut self) {
+        self.begin_trial();
+    }
+
+    fn keep_trial(&mut self) {
+        self.keep_trial();
+    }
+
+    fn take_back_trial(&mut self) -> bool {
+        self.take_back_trial()
     }
 
     fn decode_delta(bytes: &[u8], limits: &Limits) -> Result<Delta<F>, DecodeError> {

@@ -32,6 +32,8 @@ pub enum Mutant {
     RestampSettled,
     /// What was written on trial stays when it is taken back.
     TrialLeavesWrites,
+    /// A local write is not refused, whatever the group accepts.
+    WritesBeyondLimits,
     /// Those who trimmed the versions of a key at a time all do it again.
     TrimTogether,
     /// Rule 6: ties are broken by slot, that is by order of arrival.

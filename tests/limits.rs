@@ -5,10 +5,11 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::random::Random;
+use dotted::replication::{Bounds, Config, Event, PeerId, Replica, Role, WriteError};
 use dotted::{
     ApplyError, Causal, CausalInbox, Crdt, DecodeError, Delta, DeltaCrdt, FragmentCodec, Journal, Limit, Limits,
     LwwMap, LwwRegister, MapBody, MemoryStorage, Operation, OrSet, Persistent, PnCounter, PnCounterBody, SetBody,
-    Store, StoreBody, Stored, Usage, VersionedRecord, Writer,
+    Store, StoreBody, Stored, Usage, Value, VersionedRecord, Writer,
 };
 
 fn limits(writers: usize, events: usize, names: usize) -> Limits {
@@ -286,6 +287,8 @@ fn operation_of(value: &mut Mixed, writer: &mut Writer, random: &mut Random) -> 
 #[cfg(feature = "mutants")]
 fn limits_that_are_ignored_are_noticed() {
     use dotted::mutants::{Mutant, with};
+    let local = local_writes_stay_within_what_all_voters_have_room_for;
+    assert!(std::panic::catch_unwind(|| with(Mutant::WritesBeyondLimits, local)).is_err());
     assert!(std::panic::catch_unwind(|| with(Mutant::LimitsIgnored, laws_hold_up_to_refusal)).is_err());
 }
 
@@ -358,4 +361,212 @@ fn usage_is_what_is_there() {
             assert!(names.len() <= value.usage().names);
         }
     }
+}
+
+/// Replicas that hand each other messages without loss, in turns.
+struct Group {
+    replicas: Vec<Replica<Store>>,
+    now: u64,
+    bytes: usize,
+}
+
+impl Group {
+    fn new(accept: &[Limits]) -> Self {
+        let store = uuid::Uuid::from_u128(1);
+        let replica = |(at, limits): (usize, &Limits)| {
+            let mut config = Config::new(PeerId::from_seed(at as u64), store, at as u64);
+            config.bounds.decode = limits.clone();
+            Replica::new(Store::new(), Writer::from_seed(at as u64 + 1), config)
+        };
+        let mut replicas: Vec<_> = accept.iter().enumerate().map(replica).collect();
+        for at in 0..replicas.len() {
+            for other in (0..accept.len()).filter(|&other| other != at) {
+                replicas[at].join(PeerId::from_seed(other as u64), Role::Voter).unwrap();
+            }
+        }
+        let mut group = Self { replicas, now: 0, bytes: 0 };
+        group.run(1_000);
+        group
+    }
+
+    fn run(&mut self, for_millis: u64) {
+        let until = self.now + for_millis;
+        while self.now < until {
+            self.now += 20;
+            for at in 0..self.replicas.len() {
+                self.replicas[at].tick(self.now);
+                while let Some(message) = self.replicas[at].poll_transmit() {
+                    self.bytes += message.bytes.len();
+                    let to = (0..self.replicas.len()).find(|&to| self.replicas[to].me() == message.to).unwrap();
+                    let from = self.replicas[at].me();
+                    _ = self.replicas[to].handle(from, &message.bytes, self.now);
+                }
+            }
+        }
+    }
+
+    fn events(&mut self, at: usize) -> Vec<Event> {
+        std::iter::from_fn(|| self.replicas[at].poll_event()).collect()
+    }
+
+    fn put(&mut self, at: usize, name: &str, value: impl Into<Value>) -> Result<(), WriteError> {
+        self.replicas[at].update(|store, writer| _ = store.register(name).set(writer, value))
+    }
+}
+
+/// A value that one of the group does not accept is refused where it is written, and what is written after it arrives.
+#[test]
+fn one_large_value_does_not_stop_the_others() {
+    let small = Limits::default().with_bytes(1 << 20);
+    let mut group = Group::new(&[Limits::default(), Limits::default(), small]);
+    assert_eq!(group.replicas[0].accepted().bytes, 1 << 20);
+    let (before, record) = (group.replicas[0].value().clone(), group.replicas[0].writer().record());
+    let refused = group.put(0, "photo", "x".repeat(2_000_000));
+    let Err(WriteError::TooLarge { largest, allowed }) = refused else { panic!("{refused:?}") };
+    assert_eq!((largest.name.as_deref(), allowed), (Some("photo"), (1 << 20) - (1 << 16)));
+    assert!((2_000_000..2_000_100).contains(&largest.bytes));
+    assert!(*group.replicas[0].value() == before && group.replicas[0].writer().record() == record);
+    let sent = group.bytes;
+    for change in 0..100 {
+        group.put(0, "small", change).unwrap();
+        group.run(200);
+    }
+    assert_eq!(group.replicas[2].value().view().register("small").get(), Some(&99.into()));
+    assert!(group.bytes - sent < 200_000, "{}", group.bytes - sent);
+    // In a group of writes, all of it is refused.
+    let both = group.replicas[1].update(|store, writer| {
+        store.register("first").set(writer, 1);
+        store.map("second").insert(writer, "key", "x".repeat(2_000_000));
+    });
+    assert!(
+        matches!(&both, Err(WriteError::TooLarge { largest, .. }) if largest.to_string().contains("second")),
+        "{both:?}"
+    );
+    assert_eq!(group.replicas[1].value().view().register("first").get(), None);
+}
+
+/// It was there before anybody said what is accepted: it is not sent, and both the name and the size are told.
+#[test]
+fn a_large_value_from_before_is_kept_back_and_named() {
+    let small = Limits::default().with_bytes(1 << 20);
+    let mut group = Group::new(&[Limits::default(), Limits::default()]);
+    group.put(0, "photo", "x".repeat(2_000_000)).unwrap();
+    group.run(1_000);
+    group.replicas.push(Replica::new(
+        Store::new(),
+        Writer::from_seed(9),
+        Config::new(PeerId::from_seed(2), uuid::Uuid::from_u128(1), 9)
+            .with_bounds(Bounds { decode: small, ..Bounds::default() }),
+    ));
+    for at in 0..2 {
+        group.replicas[at].join(PeerId::from_seed(2), Role::Voter).unwrap();
+        group.replicas[2].join(PeerId::from_seed(at as u64), Role::Voter).unwrap();
+    }
+    group.events(0);
+    let sent = group.bytes;
+    group.run(10_000);
+    assert!(group.bytes - sent < 10_000, "{}", group.bytes - sent);
+    let named: Vec<_> = group
+        .events(0)
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::TooLarge { peer, allowed, largest, .. } => Some((peer, allowed, largest?.name?.to_string())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(named, [(PeerId::from_seed(2), 1 << 20, "photo".to_string())]);
+    // Made smaller, everything arrives.
+    group.put(0, "photo", "x".repeat(100_000)).unwrap();
+    group.run(2_000);
+    assert!(group.replicas[2].value() == group.replicas[0].value());
+}
+
+/// Nobody writes what another one has no room for; a part of the room is left to those who write at the same time.
+#[test]
+fn local_writes_stay_within_what_all_voters_have_room_for() {
+    for (limit, accept) in
+        [(Limit::Events, Limits::default().with_events(160)), (Limit::Names, Limits::default().with_names(160))]
+    {
+        let mut group = Group::new(&[Limits::default(), Limits::default(), accept]);
+        let mut written = 0;
+        let refused = loop {
+            assert!(written < 160, "nothing is refused");
+            let at = written % 2;
+            match group.put(at, &format!("name {written}"), 1) {
+                Ok(()) => written += 1,
+                Err(refused) => break refused,
+            }
+            group.run(100);
+        };
+        assert_eq!(refused, WriteError::Full { limit, used: 151, allowed: 150 });
+        assert_eq!(written, 150);
+        // What makes it no larger is written, and arrives.
+        group.put(0, "name 7", 2).unwrap();
+        group.run(1_000);
+        assert!(group.replicas[2].value() == group.replicas[0].value());
+        assert_eq!(group.replicas[2].value().view().register("name 7").get(), Some(&2.into()));
+        // Both write at once what is left to them.
+        group.replicas[0].update(|store, _| store.compact()).unwrap();
+        assert_eq!(group.replicas[0].accepted().of(limit), 160);
+        // Whoever has little room and is gone for good stops nobody.
+        group.replicas[0].retire(PeerId::from_seed(2));
+        group.put(0, "one more", 1).unwrap();
+    }
+}
+
+/// Something on the way lets no message pass that is longer than it likes, and says so by breaking the connection.
+#[test]
+fn smaller_parts_pass_where_large_ones_do_not() {
+    const PASSES: usize = 5_000;
+    let mut group = Group::new(&[Limits::default(), Limits::default()]);
+    group.put(0, "photo", "x".repeat(200_000)).unwrap();
+    let (mut broken, mut sent, until) = (0, 0, group.now + 400_000);
+    while group.now < until && group.replicas[1].value() != group.replicas[0].value() {
+        group.now += 20;
+        for at in 0..2 {
+            let (me, other) = (group.replicas[at].me(), 1 - at);
+            group.replicas[at].tick(group.now);
+            while let Some(message) = group.replicas[at].poll_transmit() {
+                sent += message.bytes.len();
+                if message.bytes.len() <= PASSES {
+                    _ = group.replicas[other].handle(me, &message.bytes, group.now);
+                    continue;
+                }
+                broken += 1;
+                for (one, there) in [(at, message.to), (other, me)] {
+                    group.replicas[one].disconnected(there);
+                    group.replicas[one].connected(there);
+                }
+                assert!(group.replicas[at].undelivered(message.to, message.bytes.len()));
+                break;
+            }
+        }
+    }
+    assert!(group.replicas[1].value() == group.replicas[0].value(), "it never arrives");
+    assert!((4..9).contains(&broken), "{broken} connections were broken");
+    assert!(sent < 600_000, "{sent} bytes were sent");
+    let told = group.events(0).into_iter().filter(|event| matches!(event, Event::Undelivered { .. })).count();
+    assert_eq!(told, broken);
+    // Not even the shortest: it waits longer and longer, and says so.
+    let peer = group.replicas[1].me();
+    (0..8).for_each(|_| _ = group.replicas[0].undelivered(peer, 1_100));
+    assert!(!group.replicas[0].undelivered(peer, 1_024));
+}
+
+/// A value that was merged in an update cannot be taken back any more, and stays.
+#[test]
+fn what_is_more_than_writes_is_not_taken_back() {
+    let mut group = Group::new(&[Limits::default().with_events(16)]);
+    let mut other = Store::new();
+    let mut writer = Writer::from_seed(7);
+    (0..20).for_each(|at| _ = other.set("s").insert(&mut writer, at));
+    let merged = group.replicas[0].update(|store, writer| {
+        store.merge(&other);
+        store.set("s").insert(writer, 99);
+    });
+    assert_eq!(merged, Ok(()));
+    assert_eq!(group.replicas[0].value().view().set("s").len(), 21);
+    let refused = group.replicas[0].update(|store, writer| _ = store.set("s").insert(writer, 100));
+    assert!(matches!(refused, Err(WriteError::Full { limit: Limit::Events, .. })), "{refused:?}");
+    assert_eq!(group.replicas[0].value().view().set("s").len(), 21);
 }

@@ -6,9 +6,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::runs::Runs;
-use super::value::{Names, Written, check_event, put_value, take_event, take_name, take_value};
+use super::value::{Names, Sizes, Written, check_event, put_value, take_event, take_name, take_value};
 use super::wire::{Reader, put_varint};
-use super::{DecodeError, Limits};
+use super::{DecodeError, Largest, Limits};
 use crate::causality::{MAX_COUNTER, PackedDot, ReplicaId, VersionVector};
 use crate::kernel::{DotStore, Effect, Fragment, Key, KeyForm, KeySort, Kind, Numbers, OwnedForm, Since, StoreDelta};
 use crate::serial::Unreadable;
@@ -31,6 +31,10 @@ pub trait FragmentCodec: Fragment {
     /// Reads back what is stored and not known, in its bytes.
     #[doc(hidden)]
     fn check_since(&self, since: &Since<'_>) -> Result<(), Unreadable>;
+
+    /// Finds the largest value that is stored and not known.
+    #[doc(hidden)]
+    fn largest_since(&self, since: &Since<'_>, largest: &mut Option<Largest>);
 
     /// Writes a delta down.
     #[doc(hidden)]
@@ -374,6 +378,17 @@ impl<S: Kind> FragmentCodec for DotStore<S> {
         checked
     }
 
+    fn largest_since(&self, since: &Since<'_>, largest: &mut Option<Largest>) {
+        let mut sizes = Sizes::default();
+        self.visit_new(since, &mut |slot| {
+            for (dot, value) in self.events_at(slot).iter() {
+                if let Some(value) = value.filter(|_| !since.knows(dot)) {
+                    sizes.compare::<S>(self.key_at(slot), value, largest);
+                }
+            }
+        });
+    }
+
     fn encode_delta(delta: &StoreDelta<S>, ranks: &Ranks, out: &mut Vec<u8>) {
         Table::of_delta(delta, ranks).encode(ranks, out);
     }
@@ -528,6 +543,10 @@ macro_rules! tuple {
             fn check_since(&self, since: &Since<'_>) -> Result<(), Unreadable> {
                 $(self.$part.check_since(since)?;)+
                 Ok(())
+            }
+
+            fn largest_since(&self, since: &Since<'_>, largest: &mut Option<Largest>) {
+                $(self.$part.largest_since(since, largest);)+
             }
 
             fn encode_delta(delta: &Self::Delta, ranks: &Ranks, out: &mut Vec<u8>) {

@@ -7,7 +7,7 @@ use super::envelope::{self, Content};
 use super::runs::Runs;
 use super::version::{take_counters, take_writers};
 use super::wire::{Reader, put_varint};
-use super::{DecodeError, Limits};
+use super::{DecodeError, Largest, Limits};
 use crate::causality::{MAX_COUNTER, PackedDot, VersionVector};
 use crate::kernel::{Causal, Delta, DotSet, Since};
 use crate::serial::Unreadable;
@@ -230,6 +230,15 @@ impl<F: FragmentCodec> Causal<F> {
     /// [`Unreadable`], which names type and key. What passes is encoded without a panic.
     pub fn check_since(&self, known: &VersionVector) -> Result<(), Unreadable> {
         self.body.check_since(&Since::new(known, &self.context.version))
+    }
+
+    /// The largest of the values that are new to someone who has seen `known`, with its key; `None` if there is none.
+    /// Costs what is new.
+    #[must_use]
+    pub fn largest_since(&self, known: &VersionVector) -> Option<Largest> {
+        let mut largest = None;
+        self.body.largest_since(&Since::new(known, &self.context.version), &mut largest);
+        largest
     }
 
     /// The view that replicas agree on: version and live events. Equal for equal states, on every

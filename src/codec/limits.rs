@@ -1,3 +1,5 @@
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 
 use super::DecodeError;
@@ -132,6 +134,36 @@ impl From<Limit> for ApplyError {
 impl From<Limit> for DecodeError {
     fn from(limit: Limit) -> Self {
         Self::TooLarge(limit.word())
+    }
+}
+
+/// The largest of some values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Largest {
+    /// The name of the value, in a store.
+    pub name: Option<Arc<str>>,
+    /// The key in bytes: in the postcard format.
+    pub key: Vec<u8>,
+    /// How many bytes key and value have.
+    pub bytes: usize,
+}
+
+impl Largest {
+    pub(crate) const fn new(name: Option<Arc<str>>, key: Vec<u8>, bytes: usize) -> Self {
+        Self { name, key, bytes }
+    }
+}
+
+impl fmt::Display for Largest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the value")?;
+        if let Some(name) = &self.name {
+            write!(f, " {name:?}")?;
+        }
+        // Of a long key the beginning says which it is.
+        let shown = &self.key[..self.key.len().min(64)];
+        write!(f, " at \"{}\" has {} bytes", shown.escape_ascii(), self.bytes)
     }
 }
 

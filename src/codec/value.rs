@@ -8,8 +8,8 @@ use hashbrown::HashMap;
 use serde::de::{DeserializeOwned, DeserializeSeed};
 use serde::{Deserializer, Serialize, Serializer};
 
-use super::DecodeError;
 use super::wire::Reader;
+use super::{DecodeError, Largest};
 use crate::hashing::Keyed;
 use crate::kernel::{Key, KeyForm, Kind, OwnedForm};
 use crate::serial::{self, Unfit, Unreadable};
@@ -151,4 +151,25 @@ pub(super) fn check_event<S: Kind>(key: &S::Key, value: Option<&S::Value>) -> Re
         .and_then(|()| serial::read_back(&written, EventOf::<S>(key), put, |back| back == *value));
     let type_name = core::any::type_name::<S::Value>();
     checked.map_err(|reason| Unreadable { type_name, is_key: false, key: bytes, reason })
+}
+
+/// Measures values, in one buffer.
+#[derive(Default)]
+pub(super) struct Sizes {
+    bytes: Vec<u8>,
+}
+
+impl Sizes {
+    /// Takes a key with its value for the largest one, if it is larger. What cannot be written has no size.
+    pub(super) fn compare<S: Kind>(&mut self, key: &S::Key, value: &S::Value, largest: &mut Option<Largest>) {
+        self.bytes.clear();
+        if let KeyForm::Content(content) = key.form() {
+            _ = serial::write(&*content, &mut self.bytes);
+        }
+        let key_len = self.bytes.len();
+        _ = serial::write(&Written::<S>(value), &mut self.bytes);
+        if largest.as_ref().is_none_or(|largest| self.bytes.len() > largest.bytes) {
+            *largest = Some(Largest::new(key.title(), self.bytes[..key_len].to_vec(), self.bytes.len()));
+        }
+    }
 }

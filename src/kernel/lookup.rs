@@ -3,6 +3,7 @@
 mod pair;
 
 use alloc::borrow::Cow;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::borrow::Borrow;
 use core::hash::{BuildHasher, Hash};
@@ -67,6 +68,12 @@ pub trait Key: Clone + Eq + Send + Sync + 'static {
     /// What the key has in common with others.
     #[doc(hidden)]
     fn name(&self) -> Option<Self::Name> {
+        None
+    }
+
+    /// The name as people know it, if keys have names.
+    #[doc(hidden)]
+    fn title(&self) -> Option<Arc<str>> {
         None
     }
 

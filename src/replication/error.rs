@@ -2,7 +2,7 @@ use core::fmt;
 
 use super::PeerId;
 use crate::causality::Forked;
-use crate::codec::DecodeError;
+use crate::codec::{DecodeError, Largest, Limit};
 use crate::kernel::ApplyError;
 
 /// Why a message was not accepted. The value is as it was before.
@@ -70,6 +70,45 @@ pub enum ReplicaError {
         fork: Forked,
     },
 }
+
+/// Why nothing was written. The value and its writer are as they were.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// Another one writes under this id. See [`Forked`].
+    Forked(Forked),
+    /// The value would come too near to the least of what this replica and the voters of its group accept: the last
+    /// sixteenth is kept free, since others write at the same time.
+    Full {
+        /// Of what there would be too much.
+        limit: Limit,
+        /// How much there would be.
+        used: usize,
+        /// How much there may be.
+        allowed: usize,
+    },
+    /// A value is larger than all voters accept in one piece, less a sixteenth.
+    TooLarge {
+        /// Which, and how large it is.
+        largest: Largest,
+        /// How many bytes it may have.
+        allowed: usize,
+    },
+}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Forked(fork) => write!(f, "{fork}"),
+            Self::Full { limit, used, allowed } => {
+                write!(f, "there would be {used} {limit}, and the group has room for {allowed}")
+            }
+            Self::TooLarge { largest, allowed } => write!(f, "{largest}, and the group accepts {allowed}"),
+        }
+    }
+}
+
+impl core::error::Error for WriteError {}
 
 impl ReplicaError {
     /// Whether no sound peer sends such bytes. What goes beyond limits, a fork, or a message of a group that the sender

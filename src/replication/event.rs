@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{PeerId, Ticket};
 use crate::Unreadable;
 use crate::causality::{Forked, VersionVector};
-use crate::codec::Limit;
+use crate::codec::{Largest, Limit};
 use crate::kernel::Applied;
 
 /// What happened, to be polled.
@@ -66,6 +66,21 @@ pub enum Event {
         peer: PeerId,
         /// Its reason.
         why: Refusal,
+        /// Where it was too big: the largest value that the peer lacks.
+        largest: Option<Largest>,
+    },
+    /// A peer lacks more than it accepts at once, as it says. It is not sent before either changes: so nothing that is
+    /// written here reaches it any more. Let it accept more, or make the largest value smaller. Raised once, until the
+    /// peer accepts something else or starts anew.
+    TooLarge {
+        /// The peer.
+        peer: PeerId,
+        /// How many bytes it lacks …
+        bytes: usize,
+        /// … and how many it accepts.
+        allowed: usize,
+        /// The largest value among what it lacks.
+        largest: Option<Largest>,
     },
     /// A peer sent a delta that this replica refused for good; see the error of
     /// [`handle`](super::Replica::handle).
@@ -82,6 +97,16 @@ pub enum Event {
         peer: PeerId,
         /// The length of the message.
         bytes: usize,
+    },
+    /// A message did not reach a peer for its length, as the transport says. Shorter ones are tried from now on, as long
+    /// as they can be.
+    Undelivered {
+        /// The peer.
+        peer: PeerId,
+        /// The length of the message.
+        bytes: usize,
+        /// The longest that is tried from now on.
+        reaches: usize,
     },
     /// Loud: something has waited for the storage since then, and nothing of it leaves before it is stored. Either steps
     /// are not fetched ([`Member::poll_persist`](super::Member::poll_persist)), or not answered, or they fail. Raised

@@ -5,9 +5,9 @@ use core::fmt;
 use super::budget::Budget;
 use super::{
     AdoptError, Config, Event, ForkCheck, JoinError, Level, PeerId, Replica, ReplicaError, Role, Ticket,
-    TooManyTickets, Topology, Transmit,
+    TooManyTickets, Topology, Transmit, WriteError,
 };
-use crate::causality::{Dot, Forked, VersionVector, Writer};
+use crate::causality::{Dot, VersionVector, Writer};
 use crate::kernel::RebaseError;
 use crate::storage::{Journal, LoadError, Step, Stored};
 use crate::{DeltaCrdt, Unreadable};
@@ -175,9 +175,10 @@ impl<C: DeltaCrdt> Member<C> {
     /// by [`export`](Member::export). Costs what `write` costs, and a comparison of version vectors.
     ///
     /// # Errors
-    /// [`Forked`]: another one writes under this id, and the value has no room for a new one. `write` was not called;
-    /// it is tried again at each [`tick`](Member::tick).
-    pub fn update<R>(&mut self, write: impl FnOnce(&mut C, &mut Writer) -> R) -> Result<R, Forked> {
+    /// [`WriteError`]; nothing is written. [`Forked`](WriteError::Forked): another one writes under this id, and the
+    /// value has no room for a new one; it is tried again at each [`tick`](Member::tick).
+    /// [`Full`](WriteError::Full) and [`TooLarge`](WriteError::TooLarge): see [`Replica::update`].
+    pub fn update<R>(&mut self, write: impl FnOnce(&mut C, &mut Writer) -> R) -> Result<R, WriteError> {
         let result = self.replica.update(write);
         self.watch_storage();
         result
@@ -315,6 +316,11 @@ impl<C: DeltaCrdt> Member<C> {
     /// There is no connection to a member any more: see [`Replica::disconnected`].
     pub fn disconnected(&mut self, peer: PeerId) -> bool {
         self.replica.disconnected(peer)
+    }
+
+    /// A message of so many bytes does not reach a member: see [`Replica::undelivered`].
+    pub fn undelivered(&mut self, to: PeerId, bytes: usize) -> bool {
+        self.replica.undelivered(to, bytes)
     }
 
     /// A member is gone for good: see [`Replica::retire`].

@@ -6,6 +6,7 @@ use core::ops::Range;
 use uuid::Uuid;
 use xxhash_rust::xxh64::xxh64;
 
+use super::accepts::Accepts;
 use super::{PeerId, Refusal};
 use crate::causality::{MAX_COUNTER, ReplicaId, VersionVector};
 use crate::codec::{Content, DecodeError, Limits, Reader, claimed, open_plain, put_varint, seal_plain};
@@ -43,7 +44,7 @@ pub(super) struct Have {
     pub(super) version: VersionVector,
     /// Whether an answer is wanted even if both have seen the same.
     pub(super) answer: bool,
-    pub(super) max_bytes: usize,
+    pub(super) accepts: Accepts,
     /// Who waits for confirmations of which branch, in which round. Ascending.
     pub(super) watches: Vec<(PeerId, ReplicaId, u64)>,
     /// What other members have of the branches that somebody waits for. Ascending.
@@ -137,8 +138,8 @@ impl Message {
 
 impl Have {
     fn put(&self, out: &mut Vec<u8>) {
-        out.push(u8::from(self.answer));
-        put_varint(out, self.max_bytes as u64);
+        out.push(u8::from(self.answer) | u8::from(self.accepts.is_told()) << 1);
+        self.accepts.put(out);
         self.version.put(out);
         put_varint(out, self.watches.len() as u64);
         for (origin, branch, round) in &self.watches {
@@ -159,11 +160,12 @@ impl Have {
     }
 
     fn take(reader: &mut Reader<'_>, limits: &Limits) -> Result<Self, DecodeError> {
-        let answer = take_flag(reader)?;
-        let max_bytes = usize::try_from(reader.varint()?).unwrap_or(usize::MAX);
-        if max_bytes < MIN_MESSAGE_BYTES {
-            return Err(DecodeError::Malformed("messages have at least 1 KiB"));
+        let flags = reader.byte()?;
+        if flags > 3 {
+            return Err(DecodeError::Malformed("unknown flags"));
         }
+        let answer = flags & 1 != 0;
+        let accepts = Accepts::take(reader, flags & 2 != 0)?;
         let version = VersionVector::take(reader, limits)?;
         let mut watches = Vec::new();
         for _ in 0..reader.varint()? {
@@ -181,7 +183,7 @@ impl Have {
             }
         }
         ascending(&seen, |&(branch, member, _)| (branch, member))?;
-        Ok(Self { version, answer, max_bytes, watches, seen })
+        Ok(Self { version, answer, accepts, watches, seen })
     }
 }
 
@@ -340,24 +342,29 @@ fn ascending<T, K: Ord>(list: &[T], key: impl Fn(&T) -> K) -> Result<(), DecodeE
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::replication::Bounds;
 
     fn examples() -> Vec<Message> {
         let version: VersionVector =
             [(ReplicaId::from_seed(1), 3), (ReplicaId::from_seed(2), 500)].into_iter().collect();
         let (peer, branch) = (PeerId::from_seed, ReplicaId::from_seed);
+        let accepts = |bytes, limits: &Limits| {
+            let bounds = Bounds { message_bytes: bytes, decode: limits.clone(), ..Bounds::default() };
+            Accepts::within(&bounds)
+        };
         let nack = |why, missing| Nack { version: version.clone(), why, id: 77, missing };
         alloc::vec![
             Message::Have(Have {
                 version: VersionVector::new(),
                 answer: true,
-                max_bytes: MIN_MESSAGE_BYTES,
+                accepts: accepts(MIN_MESSAGE_BYTES, &Limits::default()),
                 watches: Vec::new(),
                 seen: Vec::new(),
             }),
             Message::Have(Have {
                 version: version.clone(),
                 answer: false,
-                max_bytes: usize::MAX,
+                accepts: accepts(usize::MAX, &Limits::unlimited().with_bytes(1 << 20)),
                 watches: alloc::vec![(peer(1), branch(4), 9), (peer(1), branch(5), 8), (peer(2), branch(4), 7)],
                 seen: alloc::vec![(branch(4), peer(1), 9), (branch(4), peer(2), 8), (branch(5), peer(1), 7)],
             }),

@@ -53,6 +53,7 @@
 //!
 #![doc = include_str!("../../docs/convergence.svg")]
 
+mod accepts;
 mod budget;
 mod config;
 mod confirmations;
@@ -75,12 +76,13 @@ mod reservations;
 mod schedule;
 mod topology;
 mod transmit;
+mod trial;
 mod watches;
 
 pub use config::{Bounds, Config, ForkCheck, Timing};
 pub use confirmations::{Level, Ticket};
 pub use conflict_log::{ConflictId, ConflictLog, LogConfig, LogEntry, LogKeys, LogPlace, LogVersion};
-pub use error::{AdoptError, JoinError, ReplicaError, TooManyTickets};
+pub use error::{AdoptError, JoinError, ReplicaError, TooManyTickets, WriteError};
 pub use event::{Event, Refusal};
 pub use member::{Member, NotStored};
 pub use membership::Role;

@@ -1,3 +1,4 @@
+use super::accepts::Accepts;
 use super::budget::Budget;
 use super::message::{Nack, Why};
 use super::parts::{Pinned, Stagings};
@@ -26,8 +27,12 @@ pub(super) struct Peer {
     pub(super) is_connected: bool,
     /// What it has, on evidence. Nothing known: not heard yet, or silent for too long.
     pub(super) known: Option<VersionVector>,
-    /// The longest message that it accepts, once it has said so.
-    pub(super) max_bytes: Option<usize>,
+    /// What it accepts, once it has said so.
+    pub(super) accepts: Option<Accepts>,
+    /// The longest message that reaches it, if longer ones were found not to.
+    pub(super) reaches: Option<usize>,
+    /// It was told that what is here is more than this peer accepts.
+    pub(super) too_large: bool,
 
     pub(super) say: Say,
     pub(super) nack: Option<Nack>,
@@ -92,7 +97,9 @@ impl Peer {
             role: Role::Voter,
             is_connected: true,
             known: None,
-            max_bytes: None,
+            accepts: None,
+            reaches: None,
+            too_large: false,
             say: Say::Nothing,
             nack: None,
             audit: false,
@@ -128,12 +135,14 @@ impl Peer {
     /// The longest message for it. Until it has said what it accepts, as much as this replica does: version vectors cannot
     /// be cut, and those of many writers must fit from the first `Have` on.
     pub(super) fn accepts(&self, bounds: &Bounds) -> usize {
-        self.max_bytes.unwrap_or(bounds.message_bytes)
+        let accepts = self.accepts.map_or(bounds.message_bytes, |accepts| accepts.message_bytes);
+        accepts.min(bounds.message_bytes).min(self.reaches.unwrap_or(usize::MAX))
     }
 
     /// The longest message for it that holds a part of a delta, which can be cut.
     pub(super) fn accepts_parts(&self, bounds: &Bounds) -> usize {
-        self.max_bytes.unwrap_or(Self::PART_BYTES_UNTOLD.min(bounds.message_bytes))
+        let untold = if self.accepts.is_some() { usize::MAX } else { Self::PART_BYTES_UNTOLD };
+        self.accepts(bounds).min(untold)
     }
 
     /// One refusal is enough: whatever else was wrong comes up again. The version is filled in when it leaves.
@@ -168,7 +177,7 @@ impl Peer {
         self.forget_exchange();
         self.known = None;
         self.told = None;
-        self.max_bytes = None;
+        (self.accepts, self.too_large) = (None, false);
         self.met = false;
         (self.paused_until, self.refusals, self.full) = (0, 0, None);
         let returns = self.ended.contains(&session);

@@ -44,6 +44,7 @@ impl<C: DeltaCrdt> Replica<C> {
             hash: self.hash.clone(),
             sent: self.sent,
             nearly_full: self.nearly_full,
+            least: self.least,
         }
     }
 
@@ -78,6 +79,8 @@ impl<C: DeltaCrdt> Replica<C> {
             // In which order messages leave.
             sent: _,
             nearly_full: _,
+            // Follows from the members.
+            least: _,
         } = self;
         let beats = beats % timing.audit_every.max(1);
         // A delta made before counts where it would be made differently now.
@@ -126,7 +129,9 @@ impl Peer {
             role,
             is_connected,
             known,
-            max_bytes,
+            accepts,
+            reaches,
+            too_large,
             say,
             nack,
             audit,
@@ -163,7 +168,7 @@ impl Peer {
         });
         _ = write!(
             out,
-            "{role:?} {is_connected} {known:?} {max_bytes:?} {say:?} {nack:?} {audit} {pinned:?} {owes:?} {told:?} {waits} {staged:?} \
+            "{role:?} {is_connected} {known:?} {accepts:?} {reaches:?} {too_large} {say:?} {nack:?} {audit} {pinned:?} {owes:?} {told:?} {waits} {staged:?} \
              {push_at:?} {news_at:?} {retry_at:?} {attempts} {paused} {refusals} {full:?} {empty:?} {diverged:?} {forked} {met} {session:?} {ended:?} {late} {returns}"
         );
     }

@@ -12,8 +12,8 @@ use core::fmt;
 use self::demand::Demand;
 use self::message::{Grant, Message, Want};
 use super::budget::Budget;
-use super::{PeerId, Replica, ReplicaError, Transmit};
-use crate::causality::{Dot, Forked, ReplicaId};
+use super::{PeerId, Replica, ReplicaError, Transmit, WriteError};
+use crate::causality::{Dot, ReplicaId};
 use crate::sorted::SortedMap;
 use crate::types::EscrowError;
 
@@ -126,20 +126,20 @@ impl Default for Rebalancing {
 }
 
 /// Why nothing was counted down. Nothing was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SpendError {
     /// The counter refuses it.
     Escrow(EscrowError),
-    /// Somebody else writes under this replica's id: see [`Replica::update`].
-    Forked(Forked),
+    /// The replica refuses it: see [`Replica::update`].
+    Refused(WriteError),
 }
 
 impl fmt::Display for SpendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Escrow(error) => fmt::Display::fmt(error, f),
-            Self::Forked(fork) => fmt::Display::fmt(fork, f),
+            Self::Refused(error) => fmt::Display::fmt(error, f),
         }
     }
 }
@@ -225,7 +225,7 @@ impl Rebalancer {
     ) -> Result<Dot, SpendError> {
         self.now = self.now.max(now);
         let result = replica.update(|value, writer| value.try_decrement(writer, name, by));
-        let result = result.map_err(SpendError::Forked)?;
+        let result = result.map_err(SpendError::Refused)?;
         let there = match result {
             Err(EscrowError::InsufficientRights { local, elsewhere }) => Some(local.saturating_add(elsewhere)),
             _ => None,

@@ -78,6 +78,7 @@ impl<C: DeltaCrdt> Replica<C> {
         }
         if let Some(ended) = peer.session.replace(session) {
             let is_twice = peer.begin_session(session, ended);
+            self.meet_limits();
             self.confirmations.forget(from);
             self.watches.forget(from);
             if is_twice {
@@ -89,11 +90,14 @@ impl<C: DeltaCrdt> Replica<C> {
 
     fn on_have(&mut self, from: PeerId, have: Have) -> Result<(), ReplicaError> {
         self.check_fork(from, &have.version, 0)?;
-        let max_bytes = have.max_bytes.min(self.config.bounds.message_bytes);
+        let bounds = &self.config.bounds;
+        let mut changed = false;
         if let Some(peer) = self.members.get_mut(from) {
-            if peer.max_bytes.replace(max_bytes) != Some(max_bytes) {
-                peer.full = None;
+            if peer.accepts.replace(have.accepts) != Some(have.accepts) {
+                (peer.full, peer.too_large) = (None, false);
+                changed = true;
             }
+            let max_bytes = peer.accepts(bounds);
             let lost = |delta: &VersionVector| !delta.is_within(&have.version);
             // It accepts less than before; or it starts again, without what the delta builds on.
             if peer
@@ -103,6 +107,9 @@ impl<C: DeltaCrdt> Replica<C> {
             {
                 peer.pinned = None;
             }
+        }
+        if changed {
+            self.meet_limits();
         }
         self.hear_watches(from, &have);
         self.compare(from, have.version, have.answer);
@@ -361,7 +368,9 @@ impl<C: DeltaCrdt> Replica<C> {
                 if peer.paused_until <= now {
                     peer.refusals += 1;
                     peer.paused_until = now.saturating_add(pause);
-                    self.events.push(Event::Refused { peer: from, why });
+                    let known = peer.known.clone().unwrap_or_default();
+                    let largest = (why == Refusal::TooBig).then(|| self.value.largest_since(&known)).flatten();
+                    self.events.push(Event::Refused { peer: from, why, largest });
                 }
                 // When the pause is over.
                 self.serve(from, false);

@@ -1,18 +1,22 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
+use super::accepts::Accepts;
 use super::confirmations::{Confirmations, Group};
 use super::event::Events;
 use super::membership::Membership;
-use super::message::Why;
+use super::message::{MIN_MESSAGE_BYTES, Why};
 use super::parts::Encoded;
 use super::peer::{Peer, Say};
 use super::random::Random;
+use super::trial::Trial;
 use super::watches::Watches;
-use super::{AdoptError, Config, Event, JoinError, Level, PeerId, Refusal, Role, Ticket, TooManyTickets, Topology};
+use super::{
+    AdoptError, Config, Event, JoinError, Level, PeerId, Refusal, Role, Ticket, TooManyTickets, Topology, WriteError,
+};
 use crate::DeltaCrdt;
 use crate::causality::{Dot, Forked, VersionVector, Writer};
-use crate::codec::Limit;
+use crate::codec::{Limit, Limits};
 use crate::kernel::RebaseError;
 use crate::mutants::{self, Mutant};
 use crate::sorted::SortedSet;
@@ -62,6 +66,8 @@ pub struct Replica<C: DeltaCrdt> {
     pub(super) sent: Option<PeerId>,
     /// Of which limits it was said that they are near.
     pub(super) nearly_full: [bool; Limit::ALL.len()],
+    /// What this replica and all voters accept, as far as they have said so.
+    pub(super) least: Accepts,
 }
 
 impl<C: DeltaCrdt> Replica<C> {
@@ -97,6 +103,7 @@ impl<C: DeltaCrdt> Replica<C> {
             hash: None,
             sent: None,
             nearly_full: [false; Limit::ALL.len()],
+            least: Accepts::within(&config.bounds),
             value,
             writer,
             config,
@@ -207,14 +214,26 @@ impl<C: DeltaCrdt> Replica<C> {
     /// Costs what `write` costs, and a comparison of version vectors.
     ///
     /// # Errors
-    /// [`Forked`]: somebody else writes under this id. `write` was not called.
-    pub fn update<R>(&mut self, write: impl FnOnce(&mut C, &mut Writer) -> R) -> Result<R, Forked> {
+    /// [`WriteError`]; nothing is written. [`Forked`](WriteError::Forked): somebody else writes under this id, and
+    /// `write` was not called. [`Full`](WriteError::Full) and [`TooLarge`](WriteError::TooLarge): it is more than this
+    /// replica and the voters of its group [accept](Replica::accepted). What was written is taken back then, unless
+    /// `write` did more than write, such as merge; that stays.
+    pub fn update<R>(&mut self, write: impl FnOnce(&mut C, &mut Writer) -> R) -> Result<R, WriteError> {
         if let Some(fork) = self.forked {
-            return Err(fork);
+            return Err(WriteError::Forked(fork));
         }
-        let before = self.value.version().clone();
-        let result = write(&mut self.value, &mut self.writer);
-        if *self.value.version() != before {
+        let (before, usage) = (self.value.version().clone(), self.value.usage());
+        let mut trial = Trial::begin(&mut self.value, &mut self.writer);
+        let result = write(trial.value, trial.writer);
+        let changed = *trial.value.version() != before;
+        let refused = changed.then(|| self.least.refuses(trial.value, &before, &usage)).flatten();
+        if let Some(refused) = refused
+            && trial.take_back()
+        {
+            return Err(refused);
+        }
+        drop(trial);
+        if changed {
             self.dirty = true;
             if !before.is_within(self.value.version()) {
                 self.went_back();
@@ -224,6 +243,21 @@ impl<C: DeltaCrdt> Replica<C> {
             self.watch_limits();
         }
         Ok(result)
+    }
+
+    /// What this replica and the voters of its group accept, as far as they have said: the least of each limit. What is
+    /// written here is to leave a sixteenth of it free.
+    #[must_use]
+    pub fn accepted(&self) -> Limits {
+        let Accepts { bytes, state, .. } = self.least;
+        let limits = Limits::default().with_bytes(bytes).with_schema(self.config.bounds.decode.schema);
+        limits.with_writers(state.writers).with_events(state.events).with_names(state.names)
+    }
+
+    /// A voter accepts something else than before, or is one no more.
+    pub(super) fn meet_limits(&mut self) {
+        let voters = self.members.voters().iter().filter_map(|&voter| self.members.get(voter)?.accepts);
+        self.least = voters.fold(Accepts::within(&self.config.bounds), Accepts::least);
     }
 
     /// Says once when the limits are near.
@@ -339,6 +373,7 @@ impl<C: DeltaCrdt> Replica<C> {
             }
             self.greet_new(&before);
         }
+        self.meet_limits();
         self.settle();
         Ok(())
     }
@@ -368,12 +403,37 @@ impl<C: DeltaCrdt> Replica<C> {
         there
     }
 
+    /// A message of so many bytes does not reach a member, since something on the way refuses it for its length: a
+    /// WebSocket was closed with 1009, a proxy answered 413. From now on messages for it have at most half as many bytes,
+    /// at least 1 KiB; what was on its way goes again in smaller parts, after a pause where that has happened before.
+    /// Says whether smaller messages are tried.
+    pub fn undelivered(&mut self, to: PeerId, bytes: usize) -> bool {
+        let (now, timing, bounds) = (self.now, &self.config.timing, &self.config.bounds);
+        let Some(peer) = self.members.get_mut(to) else { return false };
+        let before = peer.accepts(bounds);
+        let reaches = (bytes / 2).clamp(MIN_MESSAGE_BYTES, before);
+        peer.reaches = Some(reaches);
+        if peer.pinned.as_ref().is_some_and(|pinned| pinned.message_bytes() > reaches) {
+            peer.pinned = None;
+        }
+        if peer.refusals > 0 || reaches == before {
+            let pause = timing.back_off.saturating_mul(1 << peer.refusals.min(6));
+            peer.paused_until = now.saturating_add(pause);
+        }
+        peer.refusals += 1;
+        self.events.push(Event::Undelivered { peer: to, bytes, reaches });
+        self.serve(to, false);
+        self.rearm(to);
+        reaches < before
+    }
+
     /// A member is gone for good: its messages are refused, and its id does not join again. What it wrote
     /// stays. Says whether that is new.
     pub fn retire(&mut self, peer: PeerId) -> bool {
         let before = self.members.targets().to_vec();
         let there = self.members.retire(peer, &self.config.bounds, &mut self.random);
         self.watches.forget(peer);
+        self.meet_limits();
         self.greet_new(&before);
         self.settle();
         there

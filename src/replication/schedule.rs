@@ -6,7 +6,7 @@ use super::message::{Nack, Why};
 use super::parts::{Encoded, Pinned};
 use super::peer::Say;
 use super::topology::choose;
-use super::{PeerId, Replica, Topology};
+use super::{Event, PeerId, Replica, Topology};
 use crate::DeltaCrdt;
 use crate::causality::VersionVector;
 use crate::mutants::{self, Mutant};
@@ -248,7 +248,11 @@ impl<C: DeltaCrdt> Replica<C> {
             return;
         }
         let (known, max_bytes) = (peer.known.clone().unwrap_or_default(), peer.accepts_parts(&self.config.bounds));
+        let most = peer.accepts.map_or(usize::MAX, |accepts| accepts.bytes);
         let delta = self.encoded_since(known);
+        if delta.bytes.len() > most {
+            return self.keep_back(id, &delta, most);
+        }
         if !self.has_room_to_pin(&delta) {
             let at = now.saturating_add(self.backoff(0));
             if let Some(peer) = self.members.get_mut(id) {
@@ -262,6 +266,17 @@ impl<C: DeltaCrdt> Replica<C> {
             peer.push_at = None;
         }
         self.rearm(id);
+    }
+
+    /// What a peer does not accept is not sent, until either of them changes.
+    fn keep_back(&mut self, id: PeerId, delta: &Encoded, allowed: usize) {
+        let largest = self.value.largest_since(&delta.known);
+        let Some(peer) = self.members.get_mut(id) else { return };
+        peer.full = Some((delta.known.clone(), delta.upto.clone()));
+        peer.push_at = None;
+        if !core::mem::replace(&mut peer.too_large, true) {
+            self.events.push(Event::TooLarge { peer: id, bytes: delta.bytes.len(), allowed, largest });
+        }
     }
 
     /// Encoded once for all who lack the same.

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::accepts::Accepts;
 use super::message::{Audit, HASH_SCHEME, Have, Message, Sender};
 use super::peer::Say;
 use super::{Event, PeerId, Replica};
@@ -92,7 +93,7 @@ impl<C: DeltaCrdt> Replica<C> {
         let mut have = Have {
             version: published.clone(),
             answer: say == Say::Ask,
-            max_bytes: self.config.bounds.message_bytes,
+            accepts: Accepts::within(&self.config.bounds),
             watches,
             seen,
         };

@@ -226,6 +226,10 @@ impl Key for StoreKey {
         Some(self.named())
     }
 
+    fn title(&self) -> Option<Arc<str>> {
+        Some(self.name.clone())
+    }
+
     fn sort(name: Option<&Named>) -> KeySort {
         match name.map(|name| name.kind) {
             Some(ValueKind::Counter) => KeySort::Writer,

@@ -11,7 +11,7 @@ use super::snapshot::Snapshot;
 use super::store::Store;
 use super::value::Value;
 use crate::causality::{Dot, ReplicaId, VersionVector, Writer};
-use crate::codec::{DecodeError, Limits, Usage};
+use crate::codec::{DecodeError, Largest, Limits, Usage};
 use crate::crdt::{Crdt, DeltaCrdt};
 use crate::hashing::Keyed;
 use crate::kernel::{Applied, ApplyError, ChangeKind, Delta, Edit, Mut, RebaseError, Shared};
@@ -52,6 +52,8 @@ pub struct Watched {
     missed: bool,
     snapshots: HashMap<Named, Arc<Snapshot>, Keyed>,
     revision: u64,
+    /// How many batches waited when each trial began.
+    trials: Vec<usize>,
 }
 
 /// What changed at once.
@@ -110,6 +112,7 @@ impl Watched {
             missed: false,
             snapshots: HashMap::default(),
             revision: 0,
+            trials: Vec::new(),
         }
     }
 
@@ -390,6 +393,34 @@ impl DeltaCrdt for Watched {
 
     fn check_since(&self, known: &VersionVector) -> Result<(), crate::Unreadable> {
         self.store.check_since(known)
+    }
+
+    fn largest_since(&self, known: &VersionVector) -> Option<Largest> {
+        self.store.largest_since(known)
+    }
+
+    fn begin_trial(&mut self) {
+        self.store.begin_trial();
+        self.trials.push(self.batches.len());
+    }
+
+    fn keep_trial(&mut self) {
+        self.store.keep_trial();
+        self.trials.pop();
+    }
+
+    fn take_back_trial(&mut self) -> bool {
+        let taken_back = self.store.take_back_trial();
+        let waiting = self.trials.pop();
+        if let Some(waiting) = waiting.filter(|_| taken_back) {
+            // Those that came since are not shown, but for as many as were fetched or dropped meanwhile: they say no more
+            // than that something may have changed.
+            let gone = self.batches.drain(waiting.min(self.batches.len())..);
+            self.pending -= gone.map(|batch| batch.changes.len()).sum::<usize>();
+            self.snapshots.clear();
+            self.revision += 1;
+        }
+        taken_back
     }
 
     fn decode_delta(bytes: &[u8], limits: &Limits) -> Result<Self::Delta, DecodeError> {

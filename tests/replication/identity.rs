@@ -1,6 +1,6 @@
 //! Two that write under one id, and states that differ where they must not.
 
-use dotted::replication::{Config, Event, PeerId, Replica, ReplicaError, Role, Timing, Topology};
+use dotted::replication::{Config, Event, PeerId, Replica, ReplicaError, Role, Timing, Topology, WriteError};
 use dotted::{Forked, ReplicaId, Store, Writer};
 
 use crate::net::*;
@@ -21,7 +21,7 @@ fn a_fork_is_noticed_and_ends_with_a_new_writer() {
     net.run(2_000);
     let fork = Forked { replica: ReplicaId::from_seed(1), issued: 1, seen: 2 };
     assert_eq!(net.replicas[0].forked(), Some(fork));
-    assert_eq!(net.replicas[0].update(|_, _| -> () { panic!("not called") }), Err(fork));
+    assert_eq!(net.replicas[0].update(|_, _| -> () { panic!("not called") }), Err(WriteError::Forked(fork)));
     assert!(net.take_events(0).contains(&Event::Forked { peer: peer(2), fork }));
     assert!(net.errors.contains(&(0, ReplicaError::Forked { peer: peer(2), fork })));
     assert!(!net.replicas[0].value().contains(&100), "nothing is taken in under that id");

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 
-use dotted::replication::{JoinError, ReplicaError, TooManyTickets};
+use dotted::replication::{JoinError, ReplicaError, TooManyTickets, WriteError};
 use dotted::{
     ApplyError, ClaimError, DecodeError, EscrowError, Forked, GroupError, NoSuchKey, Overflow, ParseReplicaIdError,
     RebaseError, ResolveError,
@@ -145,6 +145,19 @@ impl From<ParseReplicaIdError> for Failure {
 impl From<Forked> for Failure {
     fn from(_: Forked) -> Self {
         Self::new("forked", "somebody else writes under this id: take a new one with rebase()")
+    }
+}
+
+impl From<WriteError> for Failure {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Forked(fork) => fork.into(),
+            WriteError::Full { .. } => {
+                Self::new("too-large", "the group has no room for more writers, events or names")
+            }
+            WriteError::TooLarge { .. } => Self::new("too-large", "a value is larger than all of the group accept"),
+            _ => Self::new("refused", "nothing was written"),
+        }
     }
 }
 

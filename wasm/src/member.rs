@@ -51,7 +51,7 @@ pub fn spend(document: &mut Document, name: &str, by: u64) -> Option<Result<u32,
             Ok(1)
         }
         Err(SpendError::Escrow(error)) => Err(error.into()),
-        Err(SpendError::Forked(fork)) => Err(fork.into()),
+        Err(SpendError::Refused(error)) => Err(error.into()),
         Err(_) => Err(Failure::new("refused", "nothing was counted")),
     })
 }
@@ -262,7 +262,7 @@ fn put_event(event: &Event, tickets: &mut Tickets, out: &mut Out) {
             begin(out, 4, peer);
             out.raw(&version.encode());
         }
-        Event::Refused { peer, why } => {
+        Event::Refused { peer, why, .. } => {
             begin(out, 5, peer);
             out.number(refusal(*why));
         }
