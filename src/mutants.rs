@@ -34,6 +34,8 @@ pub enum Mutant {
     TrialLeavesWrites,
     /// A local write is not refused, whatever the group accepts.
     WritesBeyondLimits,
+    /// A clock that was set back is waited for.
+    ClockStaysAhead,
     /// Those who trimmed the versions of a key at a time all do it again.
     TrimTogether,
     /// Rule 6: ties are broken by slot, that is by order of arrival.

@@ -379,9 +379,9 @@ impl Group {
             Replica::new(Store::new(), Writer::from_seed(at as u64 + 1), config)
         };
         let mut replicas: Vec<_> = accept.iter().enumerate().map(replica).collect();
-        for at in 0..replicas.len() {
+        for (at, replica) in replicas.iter_mut().enumerate() {
             for other in (0..accept.len()).filter(|&other| other != at) {
-                replicas[at].join(PeerId::from_seed(other as u64), Role::Voter).unwrap();
+                replica.join(PeerId::from_seed(other as u64), Role::Voter).unwrap();
             }
         }
         let mut group = Self { replicas, now: 0, bytes: 0 };

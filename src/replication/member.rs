@@ -270,14 +270,15 @@ impl<C: DeltaCrdt> Member<C> {
         if let Some(waiting) = self.waiting.as_mut().filter(|waiting| waiting.report_at <= now) {
             let waited = now.saturating_sub(waiting.since);
             waiting.report_at = now.saturating_add(waited.max(period));
-            self.replica.events.push(Event::NotStored { since: waiting.since });
+            let since = self.replica.clock.outer(waiting.since);
+            self.replica.events.push(Event::NotStored { since });
         }
     }
 
     /// When to call [`tick`](Member::tick) next, if nothing arrives before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
-        let report = self.waiting.map(|waiting| waiting.report_at);
+        let report = self.waiting.map(|waiting| self.replica.clock.outer(waiting.report_at));
         self.replica.poll_timeout().into_iter().chain(report).min()
     }
 

@@ -55,6 +55,7 @@
 
 mod accepts;
 mod budget;
+mod clock;
 mod config;
 mod confirmations;
 mod conflict_log;

@@ -24,6 +24,7 @@ impl<C: DeltaCrdt> Replica<C> {
             writer: self.writer.duplicate(),
             config: self.config.clone(),
             now: self.now,
+            clock: self.clock,
             random: Random::new(seed),
             members: self.members.clone(),
             durable: self.durable.clone(),
@@ -57,6 +58,8 @@ impl<C: DeltaCrdt> Replica<C> {
             writer,
             config: Config { me, timing, bounds, .. },
             now,
+            // The caller's clock.
+            clock: _,
             random: _,
             members,
             durable,

@@ -2,6 +2,7 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use super::accepts::Accepts;
+use super::clock::Clock;
 use super::confirmations::{Confirmations, Group};
 use super::event::Events;
 use super::membership::Membership;
@@ -30,13 +31,16 @@ use crate::store::{Batch, Watched};
 /// when to call [`tick`](Replica::tick) next ([`poll_timeout`](Replica::poll_timeout)). Calls that
 /// come too early, too late or twice do no harm. The same calls give the same bytes.
 ///
-/// Times are milliseconds on a clock of the caller's choice that starts anywhere; a time before the
-/// latest one counts as the latest one.
+/// Times are milliseconds on a clock of the caller's choice that starts anywhere. A time before the latest one counts as
+/// the latest one; if it is more than a minute before, the clock was set, and time goes on from there. A clock that jumps
+/// ahead makes everything due, once, and does no other harm.
 pub struct Replica<C: DeltaCrdt> {
     pub(super) value: C,
     pub(super) writer: Writer,
     pub(super) config: Config,
+    /// The time since the first one, and how it follows from the caller's.
     pub(super) now: u64,
+    pub(super) clock: Clock,
     pub(super) random: Random,
     pub(super) members: Membership,
     /// What is durable here. Not used unless the configuration says `durable`.
@@ -84,6 +88,7 @@ impl<C: DeltaCrdt> Replica<C> {
         Self {
             durable: value.version().clone(),
             now: 0,
+            clock: Clock::default(),
             random,
             session,
             members: Membership::new(config.me, config.topology.clone()),
@@ -459,7 +464,7 @@ impl<C: DeltaCrdt> Replica<C> {
         let has =
             |peer: &Peer| peer.role == Role::Voter && peer.known.as_ref().is_some_and(|known| known.contains(&dot));
         let by: SortedSet<PeerId> = self.members.all().filter(|(_, peer)| has(peer)).map(|(id, _)| id).collect();
-        let ticket = self.confirmations.add(dot, level, deadline, by);
+        let ticket = self.confirmations.add(dot, level, self.clock.inner(deadline), by);
         if level != Level::Local && self.confirmations.ask_at.is_none() {
             // Where everybody is a neighbour their acknowledgements say it all.
             let wait = if self.members.active() == self.members.targets() { self.config.timing.retry } else { 0 };
@@ -475,7 +480,7 @@ impl<C: DeltaCrdt> Replica<C> {
     }
 
     pub(super) fn advance(&mut self, now: u64) {
-        self.now = self.now.max(now);
+        self.now = self.clock.advance(now);
     }
 
     /// Settles confirmations.

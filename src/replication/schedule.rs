@@ -49,7 +49,7 @@ impl<C: DeltaCrdt> Replica<C> {
         let dirty = self.dirty.then_some(self.now);
         let beat = Some(self.beat_at.unwrap_or(self.now));
         let own = [dirty, beat, self.rumor_at, self.confirmations.ask_at, self.confirmations.next_deadline()];
-        peers.chain(own.into_iter().flatten()).min()
+        peers.chain(own.into_iter().flatten()).min().map(|at| self.clock.outer(at))
     }
 
     fn tick_peer(&mut self, id: PeerId) {

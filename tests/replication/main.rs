@@ -1,6 +1,7 @@
 //! The protocol between replicas: each rule has a test of its own.
 
 mod chaos;
+mod clock;
 mod convergence;
 mod faults;
 mod group;
