@@ -170,6 +170,9 @@ pub struct Bounds {
     pub staged_bytes: usize,
     /// How many bytes of encoded deltas are held for peers; one delta is always possible.
     pub pinned_bytes: usize,
+    /// The longest delta that is sent to a peer at once while it takes in what it lacks from somebody else. A longer one
+    /// waits for its turn: what all have comes from one, not from all.
+    pub unasked_bytes: usize,
     /// How often to try again before a silent peer is only probed.
     pub attempts: u32,
     /// How many bad messages a peer may send at once before it is muted …
@@ -184,7 +187,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     /// Messages of 1 MiB, default decoding limits, 1,024 members, 1,024 events, 1,024 tickets,
-    /// 64 watches, 4 stagings, 1 GiB staged and 1 GiB pinned, 8 attempts, 16 bad messages and 1 a second, 64 deltas and 16 a second.
+    /// 64 watches, 4 stagings, 1 GiB staged and 1 GiB pinned, 16 KiB unasked, 8 attempts, 16 bad messages and 1 a second, 64 deltas and 16 a second.
     fn default() -> Self {
         Self {
             message_bytes: 1 << 20,
@@ -196,6 +199,7 @@ impl Default for Bounds {
             stagings: 4,
             staged_bytes: 1 << 30,
             pinned_bytes: 1 << 30,
+            unasked_bytes: 16 << 10,
             attempts: 8,
             bad_burst: 16,
             bad_per_second: 1,

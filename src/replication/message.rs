@@ -44,6 +44,8 @@ pub(super) struct Have {
     pub(super) version: VersionVector,
     /// Whether an answer is wanted even if both have seen the same.
     pub(super) answer: bool,
+    /// Whether long deltas are to wait.
+    pub(super) holds: bool,
     pub(super) accepts: Accepts,
     /// Who waits for confirmations of which branch, in which round. Ascending.
     pub(super) watches: Vec<(PeerId, ReplicaId, u64)>,
@@ -138,7 +140,7 @@ impl Message {
 
 impl Have {
     fn put(&self, out: &mut Vec<u8>) {
-        out.push(u8::from(self.answer) | u8::from(self.accepts.is_told()) << 1);
+        out.push(u8::from(self.answer) | u8::from(self.accepts.is_told()) << 1 | u8::from(self.holds) << 2);
         self.accepts.put(out);
         self.version.put(out);
         put_varint(out, self.watches.len() as u64);
@@ -161,10 +163,10 @@ impl Have {
 
     fn take(reader: &mut Reader<'_>, limits: &Limits) -> Result<Self, DecodeError> {
         let flags = reader.byte()?;
-        if flags > 3 {
+        if flags > 7 {
             return Err(DecodeError::Malformed("unknown flags"));
         }
-        let answer = flags & 1 != 0;
+        let (answer, holds) = (flags & 1 != 0, flags & 4 != 0);
         let accepts = Accepts::take(reader, flags & 2 != 0)?;
         let version = VersionVector::take(reader, limits)?;
         let mut watches = Vec::new();
@@ -183,7 +185,7 @@ impl Have {
             }
         }
         ascending(&seen, |&(branch, member, _)| (branch, member))?;
-        Ok(Self { version, answer, accepts, watches, seen })
+        Ok(Self { version, answer, holds, accepts, watches, seen })
     }
 }
 
@@ -357,6 +359,7 @@ mod tests {
             Message::Have(Have {
                 version: VersionVector::new(),
                 answer: true,
+                holds: false,
                 accepts: accepts(MIN_MESSAGE_BYTES, &Limits::default()),
                 watches: Vec::new(),
                 seen: Vec::new(),
@@ -364,6 +367,7 @@ mod tests {
             Message::Have(Have {
                 version: version.clone(),
                 answer: false,
+                holds: true,
                 accepts: accepts(usize::MAX, &Limits::unlimited().with_bytes(1 << 20)),
                 watches: alloc::vec![(peer(1), branch(4), 9), (peer(1), branch(5), 8), (peer(2), branch(4), 7)],
                 seen: alloc::vec![(branch(4), peer(1), 9), (branch(4), peer(2), 8), (branch(5), peer(1), 7)],

@@ -61,6 +61,7 @@ mod confirmations;
 mod conflict_log;
 mod error;
 mod event;
+mod fetch;
 mod member;
 mod membership;
 mod message;

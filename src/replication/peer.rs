@@ -45,6 +45,11 @@ pub(super) struct Peer {
     pub(super) told: Option<VersionVector>,
     /// It has more than this replica, which waits for it.
     pub(super) waits: bool,
+    /// It was told that long deltas are to wait, and it has told so.
+    pub(super) told_to_wait: bool,
+    pub(super) is_held: bool,
+    /// There is a long delta for it, which waits.
+    pub(super) offers: bool,
 
     pub(super) staged: Stagings,
 
@@ -107,6 +112,9 @@ impl Peer {
             owes: None,
             told: None,
             waits: false,
+            told_to_wait: false,
+            is_held: false,
+            offers: false,
             staged: Stagings::default(),
             push_at: None,
             news_at: None,
@@ -159,6 +167,13 @@ impl Peer {
         }
     }
 
+    /// Whether it can be asked for what this version lacks.
+    pub(super) fn has_more(&mut self, version: &VersionVector) -> bool {
+        self.waits =
+            self.is_connected && self.waits && self.known.as_ref().is_none_or(|known| !known.is_within(version));
+        self.waits
+    }
+
     /// What it lacks, given what is known of it.
     pub(super) fn lacks(&self, version: &VersionVector) -> bool {
         self.known.as_ref().is_some_and(|known| !version.is_within(known))
@@ -200,6 +215,7 @@ impl Peer {
         self.pinned = None;
         self.owes = None;
         self.waits = false;
+        (self.is_held, self.offers) = (false, false);
         self.nack = None;
         self.say = Say::Nothing;
         self.audit = false;

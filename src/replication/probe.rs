@@ -44,6 +44,7 @@ impl<C: DeltaCrdt> Replica<C> {
             encoded: self.encoded.clone(),
             hash: self.hash.clone(),
             sent: self.sent,
+            fetch: self.fetch,
             nearly_full: self.nearly_full,
             least: self.least,
         }
@@ -82,6 +83,7 @@ impl<C: DeltaCrdt> Replica<C> {
             // In which order messages leave.
             sent: _,
             nearly_full: _,
+            fetch,
             // Follows from the members.
             least: _,
         } = self;
@@ -95,11 +97,12 @@ impl<C: DeltaCrdt> Replica<C> {
         };
         let encoded = encoded.filter(|delta| *delta.bytes != *made_now(&delta.known));
         let encoded = encoded.map(|delta| (&delta.known, delta.id));
+        let fetch = fetch.map(|fetch| (fetch.from, from_now(Some(fetch.until), *now)));
         let [rumor_at, beat_at] = [rumor_at, beat_at].map(|at| from_now(*at, *now));
         _ = write!(
             out,
             "{me:?} {:?} {:?} {durable:?} {forked:?} {shared:?} {events:?} {confirmations:?} {watches:?} {session} {round} {dirty} \
-             {rumors} {rumor_at:?} {beat_at:?} {beats} {beaten:?} {encoded:?} {:?} {:?} {:?}",
+             {rumors} {rumor_at:?} {beat_at:?} {beats} {beaten:?} {encoded:?} {fetch:?} {:?} {:?} {:?}",
             value.encode(),
             writer.record(),
             members.active(),
@@ -142,6 +145,9 @@ impl Peer {
             owes,
             told,
             waits,
+            told_to_wait,
+            is_held,
+            offers,
             staged,
             push_at,
             news_at,
@@ -171,7 +177,7 @@ impl Peer {
         });
         _ = write!(
             out,
-            "{role:?} {is_connected} {known:?} {accepts:?} {reaches:?} {too_large} {say:?} {nack:?} {audit} {pinned:?} {owes:?} {told:?} {waits} {staged:?} \
+            "{role:?} {is_connected} {known:?} {accepts:?} {reaches:?} {too_large} {say:?} {nack:?} {audit} {pinned:?} {owes:?} {told:?} {waits} {told_to_wait} {is_held} {offers} {staged:?} \
              {push_at:?} {news_at:?} {retry_at:?} {attempts} {paused} {refusals} {full:?} {empty:?} {diverged:?} {forked} {met} {session:?} {ended:?} {late} {returns}"
         );
     }

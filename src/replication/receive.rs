@@ -40,6 +40,7 @@ impl<C: DeltaCrdt> Replica<C> {
         {
             peer.bad.take(now);
         }
+        self.fetch();
         self.settle();
         result
     }
@@ -97,6 +98,8 @@ impl<C: DeltaCrdt> Replica<C> {
                 (peer.full, peer.too_large) = (None, false);
                 changed = true;
             }
+            peer.is_held = have.holds;
+            peer.offers &= have.holds;
             let max_bytes = peer.accepts(bounds);
             let lost = |delta: &VersionVector| !delta.is_within(&have.version);
             // It accepts less than before; or it starts again, without what the delta builds on.
@@ -230,6 +233,7 @@ impl<C: DeltaCrdt> Replica<C> {
 
     fn on_part(&mut self, from: PeerId, mut part: Part) -> Result<(), ReplicaError> {
         let (now, id) = (self.now, part.id);
+        self.fetch_goes_on(from);
         if !part.is_whole() && part.total <= self.config.bounds.decode.bytes {
             self.make_room_to_stage(part.bytes.len());
         }

@@ -5,6 +5,7 @@ use super::accepts::Accepts;
 use super::clock::Clock;
 use super::confirmations::{Confirmations, Group};
 use super::event::Events;
+use super::fetch::Fetch;
 use super::membership::Membership;
 use super::message::{MIN_MESSAGE_BYTES, Why};
 use super::parts::Encoded;
@@ -41,6 +42,8 @@ pub struct Replica<C: DeltaCrdt> {
     /// The time since the first one, and how it follows from the caller's.
     pub(super) now: u64,
     pub(super) clock: Clock,
+    /// Whose turn it is to send much.
+    pub(super) fetch: Option<Fetch>,
     pub(super) random: Random,
     pub(super) members: Membership,
     /// What is durable here. Not used unless the configuration says `durable`.
@@ -89,6 +92,7 @@ impl<C: DeltaCrdt> Replica<C> {
             durable: value.version().clone(),
             now: 0,
             clock: Clock::default(),
+            fetch: None,
             random,
             session,
             members: Membership::new(config.me, config.topology.clone()),
@@ -404,6 +408,7 @@ impl<C: DeltaCrdt> Replica<C> {
         let before = self.members.targets().to_vec();
         let there = self.members.disconnect(peer, &mut self.random);
         self.watches.forget(peer);
+        self.fetch();
         self.greet_new(&before);
         there
     }
@@ -439,6 +444,7 @@ impl<C: DeltaCrdt> Replica<C> {
         let there = self.members.retire(peer, &self.config.bounds, &mut self.random);
         self.watches.forget(peer);
         self.meet_limits();
+        self.fetch();
         self.greet_new(&before);
         self.settle();
         there

@@ -32,6 +32,7 @@ impl<C: DeltaCrdt> Replica<C> {
             Some(_) => {}
         }
         self.watches.expire(now);
+        self.fetch();
         self.settle();
         if self.confirmations.ask_at.is_some_and(|at| at <= now) {
             self.ask_for_confirmations();
@@ -48,7 +49,8 @@ impl<C: DeltaCrdt> Replica<C> {
         });
         let dirty = self.dirty.then_some(self.now);
         let beat = Some(self.beat_at.unwrap_or(self.now));
-        let own = [dirty, beat, self.rumor_at, self.confirmations.ask_at, self.confirmations.next_deadline()];
+        let fetch = self.fetch.map(|fetch| fetch.until);
+        let own = [dirty, beat, fetch, self.rumor_at, self.confirmations.ask_at, self.confirmations.next_deadline()];
         peers.chain(own.into_iter().flatten()).min().map(|at| self.clock.outer(at))
     }
 
@@ -187,7 +189,7 @@ impl<C: DeltaCrdt> Replica<C> {
     pub(super) fn rearm(&mut self, id: PeerId) {
         let is_target = self.members.is_target(id);
         let Some(peer) = self.members.get(id) else { return };
-        let expects = peer.pinned.is_some() || peer.waits || (is_target && peer.known.is_none());
+        let expects = peer.pinned.is_some() || peer.waits || peer.offers || (is_target && peer.known.is_none());
         let (armed, attempts) = (peer.retry_at.is_some(), peer.attempts);
         if armed && expects {
             return;
@@ -222,12 +224,12 @@ impl<C: DeltaCrdt> Replica<C> {
                 peer.attempts = peer.attempts.saturating_add(1);
                 peer.say(Say::Ask);
             }
-        } else if peer.waits {
+        } else if peer.waits || peer.offers {
             peer.attempts += 1;
             if peer.attempts > most {
-                peer.waits = false;
+                (peer.waits, peer.offers) = (false, false);
             } else {
-                peer.say(Say::Have);
+                peer.say(if peer.offers { Say::Ask } else { Say::Have });
             }
         }
         self.rearm(id);
@@ -252,6 +254,10 @@ impl<C: DeltaCrdt> Replica<C> {
         let delta = self.encoded_since(known);
         if delta.bytes.len() > most {
             return self.keep_back(id, &delta, most);
+        }
+        let is_held = self.members.get(id).is_some_and(|peer| peer.is_held);
+        if is_held && delta.bytes.len() > self.config.bounds.unasked_bytes {
+            return self.offer(id);
         }
         if !self.has_room_to_pin(&delta) {
             let at = now.saturating_add(self.backoff(0));

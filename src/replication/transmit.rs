@@ -77,13 +77,14 @@ impl<C: DeltaCrdt> Replica<C> {
     }
 
     fn have_for(&mut self, to: PeerId, published: &VersionVector) -> Option<Vec<u8>> {
-        let (sender, me) = (self.sender(), self.config.me);
+        let (sender, me, holds) = (self.sender(), self.config.me, self.holds(to));
         let peer = self.members.get_mut(to)?;
         let say = core::mem::take(&mut peer.say);
         if say == Say::Nothing {
             return None;
         }
         peer.told = Some(published.clone());
+        peer.told_to_wait = holds;
         let max_bytes = peer.accepts(&self.config.bounds);
         let (relayed, seen) = self.watches.tell(to);
         let own = self.confirmations.branches().into_iter().filter(|_| self.round > 0);
@@ -93,6 +94,7 @@ impl<C: DeltaCrdt> Replica<C> {
         let mut have = Have {
             version: published.clone(),
             answer: say == Say::Ask,
+            holds,
             accepts: Accepts::within(&self.config.bounds),
             watches,
             seen,

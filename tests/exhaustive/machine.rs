@@ -177,7 +177,8 @@ impl Machine {
         let mut config = Config::new(peer(me), Uuid::from_u128(7), starts)
             .with_topology(group.topology.clone())
             .with_timing(timing())
-            .with_bounds(Bounds { attempts: 2, ..Bounds::default() });
+            // Every delta is a long one.
+            .with_bounds(Bounds { attempts: 2, unasked_bytes: 0, ..Bounds::default() });
         if group.durable {
             config = config.durable();
         }

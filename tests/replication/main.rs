@@ -4,6 +4,7 @@ mod chaos;
 mod clock;
 mod convergence;
 mod faults;
+mod fetch;
 mod group;
 mod hostile;
 mod identity;

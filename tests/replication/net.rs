@@ -147,6 +147,11 @@ impl Net {
         }
     }
 
+    /// What is under way is lost.
+    pub fn lose(&mut self, from: usize, to: usize) {
+        self.wire.retain(|_, sent| (sent.from, sent.to) != (from, to));
+    }
+
     /// Fetches what the replicas have to say.
     pub fn flush(&mut self) {
         for from in 0..self.replicas.len() {
