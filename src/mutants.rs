@@ -34,6 +34,8 @@ pub enum Mutant {
     TrialLeavesWrites,
     /// A local write is not refused, whatever the group accepts.
     WritesBeyondLimits,
+    /// A branch that was opened for nothing stays open.
+    UnusedBranchStays,
     /// Who was asked for what is missing stays the only one, even if it is gone.
     FetchesForever,
     /// A clock that was set back is waited for.

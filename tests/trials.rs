@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use common::parallel;
 use common::random::Random;
-use dotted::{ByName, Crdt, Edit, Limits, Mut, RequestId, Store, Transfer, Writer};
+use dotted::{ByName, Crdt, Edit, Limits, Mut, ReplicaId, RequestId, Store, Transfer, Writer, WriterRecord};
 
 const KEYS: [&str; 5] = ["a", "b", "c", "d", "e"];
 
@@ -99,4 +99,93 @@ fn history(seed: u64) {
 #[test]
 fn a_group_that_fails_leaves_no_trace() {
     parallel::for_each(0..2_000, history);
+}
+
+/// What is refused, and what finds nothing to do.
+fn nothing<'e>(store: &mut Mut<'e, ByName>, edit: &mut Edit<'e>, somebody: &ReplicaId, random: &mut Random) {
+    let name = KEYS[random.below(3)];
+    match random.below(12) {
+        0 => assert!(store.bounded_counter(name).increment(edit, 0).is_err()),
+        1 => assert!(store.bounded_counter(name).try_decrement(edit, 1 << 40).is_err()),
+        2 => assert!(store.bounded_counter(name).transfer(edit, &ReplicaId::from_seed(77), 1).is_err()),
+        3 => assert!(store.bounded_counter(name).transfer(edit, somebody, 1 << 40).is_err()),
+        4 => assert!(store.set(name).remove(edit, "nothing").is_none()),
+        5 => assert!(store.map(name).remove(edit, "nothing").is_none()),
+        6 => assert!(store.record(name).remove(edit, "nothing").is_none()),
+        7 => assert!(store.record("nothing").delete(edit).is_none()),
+        8 => assert!(store.record("nothing").restore(edit).is_empty()),
+        9 => assert!(store.counter("nothing").reset(edit).is_none()),
+        10 => assert!(store.remove(edit, "nothing").is_none()),
+        _ => {
+            let (me, others) = (uuid::Uuid::from_u128(1), [uuid::Uuid::from_u128(2)]);
+            assert!(store.claims("nothing").claim(edit, "taken".into(), me, &others).is_err());
+        }
+    }
+}
+
+/// In which order several keys are written is not said.
+fn write_to_one_key<'e>(store: &mut Mut<'e, ByName>, edit: &mut Edit<'e>, random: &mut Random) {
+    let (name, key, value) = (KEYS[random.below(3)], KEYS[random.below(5)], random.below(4) as i64);
+    match random.below(6) {
+        0 => _ = store.set(name).insert(edit, key.into()),
+        1 => _ = store.set(name).remove(edit, key),
+        2 => _ = store.map(name).insert(edit, key.into(), value.into()),
+        3 => _ = store.counter(name).increment(edit, value as u64),
+        4 => _ = store.bounded_counter(name).increment(edit, 5),
+        _ => _ = store.record(name).set(edit, key, value.into()),
+    }
+}
+
+/// What comes of a history: the values and the records of the writers.
+fn outcome(seed: u64, refusals: bool) -> Vec<(Vec<u8>, WriterRecord)> {
+    let (mut random, mut refused) = (Random::new(seed), Random::new(seed + 1));
+    let start = |at: u64| match at % 2 {
+        0 => Writer::from_seed(at),
+        _ => Writer::from_seed(at).after(Writer::from_seed(at + 10).reserve(3)),
+    };
+    let mut writers: Vec<Writer> = (1..4).map(start).collect();
+    let mut stores = vec![Store::new(); 3];
+    for _ in 0..40 {
+        if refusals {
+            // Also by a writer that has not written there.
+            let (at, by) = (refused.below(3), refused.below(3));
+            let record = writers[by].record();
+            let somebody = stores[at].version().iter().next().map_or(ReplicaId::from_seed(77), |(id, _)| id);
+            stores[at].edit(&mut writers[by], |mut store, edit| nothing(&mut store, edit, &somebody, &mut refused));
+            let unwinds = AssertUnwindSafe(|| {
+                stores[at].edit(&mut writers[by], |mut store, edit| {
+                    _ = store.bounded_counter("a").try_decrement(edit, 1 << 40);
+                    resume_unwind(Box::new(()))
+                })
+            });
+            assert!(refused.chance(80) || catch_unwind(unwinds).is_err());
+            assert_eq!(writers[by].record(), record, "seed {seed}");
+            stores[at].assert_consistent();
+        }
+        let (at, from) = (random.below(3), random.below(3));
+        if random.chance(30) {
+            let other = stores[from].clone();
+            stores[at].merge(&other);
+        } else {
+            // An older state now and then, so that branches are opened.
+            let older = stores[at].clone();
+            stores[at].edit(&mut writers[at], |mut store, edit| write_to_one_key(&mut store, edit, &mut random));
+            if random.chance(20) {
+                stores[at] = older;
+            }
+        }
+    }
+    stores.iter().zip(&writers).map(|(store, writer)| (store.encode(), writer.record())).collect()
+}
+
+#[test]
+fn what_is_refused_opens_no_branch() {
+    parallel::for_each(0..500, |seed| assert!(outcome(seed, true) == outcome(seed, false), "seed {seed}"));
+}
+
+#[test]
+#[cfg(feature = "mutants")]
+fn a_branch_that_stays_open_is_noticed() {
+    use dotted::mutants::{Mutant, with};
+    assert!(catch_unwind(|| with(Mutant::UnusedBranchStays, || outcome(1, true))).is_err());
 }

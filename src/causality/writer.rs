@@ -46,6 +46,8 @@ pub struct Writer {
     before: Option<Box<WriterRecord>>,
     /// Whose incarnation this is: the id of that record.
     follows: Option<Uuid>,
+    /// The branch that was opened last, and what was before.
+    opened: Option<Opened>,
     clock: Box<dyn FnMut() -> Timestamp + Send + Sync>,
 }
 
@@ -68,6 +70,7 @@ impl Writer {
             recent: 0,
             before: None,
             follows: None,
+            opened: None,
             clock: Box::new(clock),
         }
     }
@@ -137,7 +140,7 @@ impl Writer {
     /// The writer of this record under the same id, with the clock and the label of this one.
     pub(crate) fn again(self, record: WriterRecord) -> Self {
         let WriterRecord { uuid, closed, last } = record;
-        Self { uuid, closed, recent: closed, last, before: None, follows: None, ..self }
+        Self { uuid, closed, recent: closed, last, before: None, follows: None, opened: None, ..self }
     }
 
     /// Whether what it writes comes after all that the writer of this id wrote: it is that writer, or its next
@@ -257,10 +260,10 @@ impl Writer {
     /// world of its own.
     #[cfg(feature = "mutants")]
     pub(crate) fn duplicate(&self) -> Self {
-        let Self { uuid, name, closed, last, recent, before, follows, clock: _ } = self;
-        let (name, last, before) = (name.clone(), last.clone(), before.clone());
+        let Self { uuid, name, closed, last, recent, before, follows, opened, clock: _ } = self;
+        let (name, last, before, opened) = (name.clone(), last.clone(), before.clone(), opened.clone());
         let clock = Box::new(|| Timestamp::from_millis(0));
-        Self { uuid: *uuid, name, closed: *closed, last, recent: *recent, before, follows: *follows, clock }
+        Self { uuid: *uuid, name, closed: *closed, last, recent: *recent, before, follows: *follows, opened, clock }
     }
 
     /// Reads the clock.
@@ -280,7 +283,9 @@ impl Writer {
         if version.slots() >= MAX_WRITERS {
             return None;
         }
+        let (recent, before) = (self.recent, self.before.clone());
         let id = self.open(&[version])?;
+        self.opened = Some(Opened { branch: id.branch(), recent, before });
         self.recent = id.branch();
         Some(version.intern(&id))
     }
@@ -305,6 +310,18 @@ impl Writer {
             if known.iter().all(|version| version.get(&id) == 0) || mutants::on(Mutant::OpenKnownBranch) {
                 return Some(id);
             }
+        }
+    }
+
+    /// Takes back the opening of a branch if nothing was issued on it, and it was the last one to be opened. What is as if
+    /// it had never been open is opened again as the next one.
+    #[cold]
+    pub(crate) fn take_back(&mut self, branch: u32) {
+        let is_last = self.branches() == branch as usize + 1 && self.last(branch) == 0;
+        let of_this = |opened: &mut Opened| is_last && opened.branch == branch;
+        if let Some(Opened { recent, before, .. }) = self.opened.take_if(of_this) {
+            self.last.pop();
+            (self.recent, self.before) = (recent, before);
         }
     }
 
@@ -351,6 +368,14 @@ impl Writer {
     pub(crate) fn restore(&mut self, Checkpoint { last, recent, before, .. }: Checkpoint) {
         (self.last, self.recent, self.before) = (last, recent, before);
     }
+}
+
+/// How a branch was opened.
+#[derive(Clone)]
+struct Opened {
+    branch: u32,
+    recent: u32,
+    before: Option<Box<WriterRecord>>,
 }
 
 /// What an edit that fails gives back.

@@ -2,6 +2,7 @@ use alloc::vec::Vec;
 
 use super::trial::Trials;
 use crate::causality::{ReplicaId, SlotMap, VersionVector, Writer};
+use crate::mutants::{self, Mutant};
 
 /// The causal context at the root of a value: one for all of its parts.
 #[derive(Clone, Default)]
@@ -75,6 +76,16 @@ impl Context {
             self.heard = Heard::Any;
         }
         own
+    }
+
+    /// A branch that was opened for a group in which nothing was written is not kept.
+    #[inline]
+    pub(crate) fn take_back_unused(&mut self, writer: &mut Writer) {
+        if let Some(own) = self.own.take_if(|own| self.version.at(own.slot) == 0)
+            && !mutants::on(Mutant::UnusedBranchStays)
+        {
+            (self.heard, _) = (Heard::Any, writer.take_back(own.id.branch()));
+        }
     }
 
     /// The slots that the next operation must name as dependencies, and the list begins anew.

@@ -73,9 +73,11 @@ impl Restamp {
     }
 }
 
-/// A group that is being written. However it ends, its writes get their one stamp then.
+/// A group that is being written. However it ends, its writes get their one stamp then, and a branch that was opened for it
+/// and is not needed is as if it had never been opened.
 struct Group<'c, F: Fragment> {
     value: &'c mut Causal<F>,
+    writer: &'c mut Writer,
     stamp: GroupStamp,
 }
 
@@ -85,6 +87,7 @@ impl<F: Fragment> Drop for Group<'_, F> {
         if let Some(restamp) = self.stamp.restamp() {
             self.value.restamp(&restamp);
         }
+        self.value.context.take_back_unused(self.writer);
     }
 }
 
@@ -97,9 +100,9 @@ impl<F: Fragment> Causal<F> {
         record: Option<&mut Record>,
         edit: impl for<'e> FnOnce(F::Mut<'e>, &mut Edit<'e>) -> R,
     ) -> (R, Option<Written>) {
-        let mut group = Group { value: self, stamp: GroupStamp::default() };
+        let mut group = Group { value: self, writer, stamp: GroupStamp::default() };
         let Self { context, body } = &mut *group.value;
-        let mut writes = Edit::new(context, writer, &mut group.stamp, record);
+        let mut writes = Edit::new(context, group.writer, &mut group.stamp, record);
         let result = edit(body.edit(), &mut writes);
         (result, writes.finish())
     }
