@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 use uuid::Uuid;
 
 use crate::causality::{ReplicaId, VersionVector, Writer};
-use crate::codec::{DecodeError, FragmentCodec, Largest, Limits, Usage};
+use crate::codec::{DecodeError, FragmentCodec, Largest, LatestStamp, Limits, Usage};
 use crate::kernel::{Applied, ApplyError, Causal, Delta, Fragment, RebaseError, Shared};
 use crate::serial::Unreadable;
 
@@ -154,6 +154,12 @@ pub trait DeltaCrdt: Crdt + Default {
         None
     }
 
+    /// The write with the latest stamp in a delta. `None` if there is none, or if the type does not say; then nobody is told
+    /// of stamps that are far ahead.
+    fn latest_in(_delta: &Self::Delta) -> Option<LatestStamp> {
+        None
+    }
+
     /// Writes from here on can be [taken back](DeltaCrdt::take_back_trial). Trials can be nested. A type that does not
     /// know how has nothing to do.
     fn begin_trial(&mut self) {}
@@ -287,6 +293,10 @@ impl<F: FragmentCodec> DeltaCrdt for Causal<F> {
 
     fn largest_since(&self, known: &VersionVector) -> Option<Largest> {
         self.largest_since(known)
+    }
+
+    fn latest_in(delta: &Self::Delta) -> Option<LatestStamp> {
+        delta.latest()
     }
 
     fn begin_trial(&mut self) {

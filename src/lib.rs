@@ -30,7 +30,7 @@ mod store;
 mod types;
 
 pub use causality::{Dot, Forked, ParseReplicaIdError, ReplicaId, Timestamp, VersionVector, Writer, WriterRecord};
-pub use codec::{DecodeError, FragmentCodec, Largest, Limit, Limits, Usage};
+pub use codec::{DecodeError, FragmentCodec, Largest, LatestStamp, Limit, Limits, Usage};
 pub use crdt::{Crdt, DeltaCrdt};
 pub use hashing::seed_hashing;
 pub use kernel::{

@@ -6,9 +6,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::runs::Runs;
-use super::value::{Names, Sizes, Written, check_event, put_value, take_event, take_name, take_value};
+use super::value::{Names, Sizes, Written, check_event, name_key, put_value, take_event, take_name, take_value};
 use super::wire::{Reader, put_varint};
-use super::{DecodeError, Largest, Limits};
+use super::{DecodeError, Largest, LatestStamp, Limits};
 use crate::causality::{MAX_COUNTER, PackedDot, ReplicaId, VersionVector};
 use crate::kernel::{DotStore, Effect, Fragment, Key, KeyForm, KeySort, Kind, Numbers, OwnedForm, Since, StoreDelta};
 use crate::serial::Unreadable;
@@ -35,6 +35,10 @@ pub trait FragmentCodec: Fragment {
     /// Finds the largest value that is stored and not known.
     #[doc(hidden)]
     fn largest_since(&self, since: &Since<'_>, largest: &mut Option<Largest>);
+
+    /// Finds the latest stamp in a delta that has seen `upto`.
+    #[doc(hidden)]
+    fn latest(delta: &Self::Delta, upto: &VersionVector, latest: &mut Option<LatestStamp>);
 
     /// Writes a delta down.
     #[doc(hidden)]
@@ -389,6 +393,27 @@ impl<S: Kind> FragmentCodec for DotStore<S> {
         });
     }
 
+    fn latest(delta: &StoreDelta<S>, upto: &VersionVector, latest: &mut Option<LatestStamp>) {
+        let mut events = delta.events.iter();
+        let mut found = None;
+        for (key, count) in &delta.keys {
+            for (dot, effect) in events.by_ref().take(*count as usize) {
+                if let Effect::Live(value) = effect
+                    && let Some(at) = S::stamp_of(value)
+                    && found.is_none_or(|(_, _, last)| at > last)
+                {
+                    found = Some((key, *dot, at));
+                }
+            }
+        }
+        if let Some((key, dot, at)) = found.filter(|&(.., at)| latest.as_ref().is_none_or(|latest| at > latest.at)) {
+            let mut bytes = Vec::new();
+            name_key(key, &mut bytes);
+            let dot = upto.dot(dot.slot(), dot.counter());
+            *latest = Some(LatestStamp { dot, at, name: key.title(), key: bytes });
+        }
+    }
+
     fn encode_delta(delta: &StoreDelta<S>, ranks: &Ranks, out: &mut Vec<u8>) {
         Table::of_delta(delta, ranks).encode(ranks, out);
     }
@@ -547,6 +572,10 @@ macro_rules! tuple {
 
             fn largest_since(&self, since: &Since<'_>, largest: &mut Option<Largest>) {
                 $(self.$part.largest_since(since, largest);)+
+            }
+
+            fn latest(delta: &Self::Delta, upto: &VersionVector, latest: &mut Option<LatestStamp>) {
+                $($name::latest(&delta.$part, upto, latest);)+
             }
 
             fn encode_delta(delta: &Self::Delta, ranks: &Ranks, out: &mut Vec<u8>) {

@@ -7,7 +7,7 @@ use super::envelope::{self, Content};
 use super::runs::Runs;
 use super::version::{take_counters, take_writers};
 use super::wire::{Reader, put_varint};
-use super::{DecodeError, Largest, Limits};
+use super::{DecodeError, Largest, LatestStamp, Limits};
 use crate::causality::{MAX_COUNTER, PackedDot, VersionVector};
 use crate::kernel::{Causal, Delta, DotSet, Since};
 use crate::serial::Unreadable;
@@ -151,6 +151,14 @@ impl<F: FragmentCodec> Delta<F> {
         let mut out = Vec::new();
         self.encode_into(0, &mut out);
         out
+    }
+
+    /// The write with the latest stamp, if anything in here has one. Costs what the delta holds.
+    #[must_use]
+    pub fn latest(&self) -> Option<LatestStamp> {
+        let mut latest = None;
+        F::latest(&self.body, &self.upto, &mut latest);
+        latest
     }
 
     /// Appends the encoded delta, marked with the schema of the application's data.

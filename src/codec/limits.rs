@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::DecodeError;
-use crate::causality::MAX_WRITERS;
+use crate::causality::{Dot, MAX_WRITERS, Timestamp};
 use crate::kernel::ApplyError;
 
 /// What is accepted from outside: how large one message may be, and how much a state may hold.
@@ -165,6 +165,20 @@ impl fmt::Display for Largest {
         let shown = &self.key[..self.key.len().min(64)];
         write!(f, " at \"{}\" has {} bytes", shown.escape_ascii(), self.bytes)
     }
+}
+
+/// The write with the latest stamp of some.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LatestStamp {
+    /// The event: who wrote it.
+    pub dot: Dot,
+    /// Its stamp.
+    pub at: Timestamp,
+    /// The name of the value, in a store.
+    pub name: Option<Arc<str>>,
+    /// The key in bytes: in the postcard format.
+    pub key: Vec<u8>,
 }
 
 /// How much a state holds of what [`Limits`] count.

@@ -18,7 +18,7 @@ mod writer;
 pub use body::FragmentCodec;
 pub(crate) use envelope::{Content, claimed, open_plain, seal_plain};
 pub use error::DecodeError;
-pub use limits::{Largest, Limit, Limits, Usage};
+pub use limits::{Largest, LatestStamp, Limit, Limits, Usage};
 pub(crate) use wire::{Reader, put_varint};
 
 /// The tag of a tuple, which the number and the tags of its parts follow.

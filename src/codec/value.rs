@@ -153,6 +153,13 @@ pub(super) fn check_event<S: Kind>(key: &S::Key, value: Option<&S::Value>) -> Re
     checked.map_err(|reason| Unreadable { type_name, is_key: false, key: bytes, reason })
 }
 
+/// A key as events name it. What cannot be written has no name.
+pub(super) fn name_key(key: &impl Key, out: &mut Vec<u8>) {
+    if let KeyForm::Content(content) = key.form() {
+        _ = serial::write(&*content, out);
+    }
+}
+
 /// Measures values, in one buffer.
 #[derive(Default)]
 pub(super) struct Sizes {
@@ -163,9 +170,7 @@ impl Sizes {
     /// Takes a key with its value for the largest one, if it is larger. What cannot be written has no size.
     pub(super) fn compare<S: Kind>(&mut self, key: &S::Key, value: &S::Value, largest: &mut Option<Largest>) {
         self.bytes.clear();
-        if let KeyForm::Content(content) = key.form() {
-            _ = serial::write(&*content, &mut self.bytes);
-        }
+        name_key(key, &mut self.bytes);
         let key_len = self.bytes.len();
         _ = serial::write(&Written::<S>(value), &mut self.bytes);
         if largest.as_ref().is_none_or(|largest| self.bytes.len() > largest.bytes) {

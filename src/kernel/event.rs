@@ -113,6 +113,12 @@ pub trait Kind: Sized + 'static {
     #[doc(hidden)]
     const RESTAMP: Option<fn(&mut Self::Value, Timestamp)> = None;
 
+    /// The stamp of a value, where values have one.
+    #[doc(hidden)]
+    fn stamp_of(_value: &Self::Value) -> Option<Timestamp> {
+        None
+    }
+
     /// Of a key that names a writer, what `all` of its events say together, in two parts: what
     /// `shared` says, and the rest. Only for such keys: what stands there is a sum since ever, and
     /// when its writer takes a new id a part of it goes to another key.

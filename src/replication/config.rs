@@ -122,6 +122,9 @@ pub struct Timing {
     pub staging: u64,
     /// How long others' interest in confirmations is kept without being renewed.
     pub watch: u64,
+    /// How far the stamp of a write may be ahead of this writer's clock before [`Event::StampAhead`](super::Event) says so.
+    /// `u64::MAX`: never, for a machine whose clock shows nothing.
+    pub ahead: u64,
     /// How long something may wait for the storage before a [`Member`](super::Member) says so; it says so again after
     /// twice as long each time.
     pub store: u64,
@@ -129,7 +132,7 @@ pub struct Timing {
 
 impl Default for Timing {
     /// 20 ms debounce, 1 s gossip, retries from 500 ms to 30 s, a heartbeat in 30 s, every tenth an
-    /// audit, back-off from 5 s, staging for 2 min, watches for 30 s, storage behind after 10 s.
+    /// audit, back-off from 5 s, staging for 2 min, watches for 30 s, stamps a day ahead, storage behind after 10 s.
     fn default() -> Self {
         Self {
             debounce: 20,
@@ -141,6 +144,7 @@ impl Default for Timing {
             back_off: 5_000,
             staging: 120_000,
             watch: 30_000,
+            ahead: 24 * 60 * 60 * 1_000,
             store: 10_000,
         }
     }
@@ -157,6 +161,9 @@ pub struct Bounds {
     pub decode: Limits,
     /// How many members there may be, connected or not; and how many retired ones are remembered.
     pub members: usize,
+    /// How many writers the version vectors of all members may name that this replica has not heard of. Beyond, it does not
+    /// remember them of whoever named most, and may send that one what it has already.
+    pub known_writers: usize,
     /// How many events wait to be polled.
     pub events: usize,
     /// How many confirmations are waited for, or not yet polled.
@@ -186,13 +193,14 @@ pub struct Bounds {
 }
 
 impl Default for Bounds {
-    /// Messages of 1 MiB, default decoding limits, 1,024 members, 1,024 events, 1,024 tickets,
+    /// Messages of 1 MiB, default decoding limits, 1,024 members that name 2²² unknown writers in all, 1,024 events, 1,024 tickets,
     /// 64 watches, 4 stagings, 1 GiB staged and 1 GiB pinned, 16 KiB unasked, 8 attempts, 16 bad messages and 1 a second, 64 deltas and 16 a second.
     fn default() -> Self {
         Self {
             message_bytes: 1 << 20,
             decode: Limits::default(),
             members: 1024,
+            known_writers: 1 << 22,
             events: 1024,
             tickets: 1024,
             watches: 64,

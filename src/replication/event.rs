@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{PeerId, Ticket};
 use crate::Unreadable;
 use crate::causality::{Forked, VersionVector};
-use crate::codec::{Largest, Limit};
+use crate::codec::{Largest, LatestStamp, Limit};
 use crate::kernel::Applied;
 
 /// What happened, to be polled.
@@ -135,6 +135,18 @@ pub enum Event {
         used: usize,
         /// How much it may hold.
         allowed: usize,
+    },
+    /// A delta of a peer holds a write whose stamp is more than [`Timing::ahead`](super::Timing) ahead of this writer's
+    /// clock. It was taken in: one of both clocks is wrong, and only somebody can say which. Until the others' clocks have
+    /// caught up that write wins over concurrent ones; writes that have seen it come after it all the same. The remedy for a
+    /// clock that was wrong: write the key again where that one is seen.
+    StampAhead {
+        /// Who sent it; not necessarily who wrote it.
+        from: PeerId,
+        /// The write with the latest stamp of the delta.
+        latest: LatestStamp,
+        /// By how many milliseconds it is ahead.
+        by: u64,
     },
     /// So many events were not polled in time and are lost. Confirmations are never among them.
     EventsLost(u64),

@@ -4,11 +4,11 @@ use alloc::vec::Vec;
 
 use super::message::{Audit, HASH_SCHEME, Have, Message, Nack, Part, Why};
 use super::parts::Staged;
-use super::peer::Say;
+use super::peer::{Peer, Say};
 use super::{Event, ForkCheck, PeerId, Refusal, Replica, ReplicaError};
 use crate::DeltaCrdt;
 use crate::causality::{Forked, ReplicaId, VersionVector};
-use crate::codec::DecodeError;
+use crate::codec::{DecodeError, LatestStamp};
 use crate::kernel::ApplyError;
 use crate::mutants::{self, Mutant};
 
@@ -182,7 +182,23 @@ impl<C: DeltaCrdt> Replica<C> {
             Some(known) if mutants::on(Mutant::KnownOnlyRises) => known.join(&version),
             known => *known = Some(version),
         }
+        self.bound_known(from);
         acknowledged
+    }
+
+    /// Of whoever names most writers that nobody has heard of, they are not remembered, so that all together cannot fill
+    /// the memory.
+    fn bound_known(&mut self, from: PeerId) {
+        let version = self.value.version();
+        let beyond = |peer: &Peer| peer.known.as_ref().map_or(0, |known| known.slots().saturating_sub(version.slots()));
+        if self.members.get(from).is_none_or(|peer| beyond(peer) == 0) {
+            return;
+        }
+        while self.members.all().map(|(_, peer)| beyond(peer)).sum::<usize>() > self.config.bounds.known_writers {
+            let most = self.members.all_mut().map(|(_, peer)| peer).max_by_key(|peer| beyond(peer));
+            let Some(known) = most.and_then(|peer| peer.known.as_mut()) else { return };
+            *known = version.meet(known);
+        }
     }
 
     /// The confirmations that others wait for, and what they say of others.
@@ -279,6 +295,7 @@ impl<C: DeltaCrdt> Replica<C> {
         let mut upto = C::delta_upto(&delta).clone();
         self.check_fork(from, &upto, id)?;
         let before = self.published().into_owned();
+        let latest = C::latest_in(&delta);
         match self.value.apply_within(delta, &self.config.bounds.decode) {
             Ok(applied) => {
                 if let Some(peer) = self.members.get_mut(from) {
@@ -292,6 +309,7 @@ impl<C: DeltaCrdt> Replica<C> {
                 self.acknowledge(from);
                 if applied.changed() {
                     self.events.push(Event::Changed { from, applied });
+                    self.watch_stamps(from, latest);
                     self.watch_limits();
                     self.tell_own_news(&before);
                     self.spread(Some(from));
@@ -318,6 +336,15 @@ impl<C: DeltaCrdt> Replica<C> {
                 _ = self.reject(from, id, Refusal::TooBig, DecodeError::TooLarge("keys"));
                 Err(ReplicaError::NoRoom { peer: from, error })
             }
+        }
+    }
+
+    /// Says when somebody's clock is far ahead, or this one's far behind.
+    fn watch_stamps(&mut self, from: PeerId, latest: Option<LatestStamp>) {
+        let Some(latest) = latest.filter(|_| self.config.timing.ahead < u64::MAX) else { return };
+        let by = latest.at.millis().saturating_sub(self.writer.now().millis());
+        if by > self.config.timing.ahead {
+            self.events.push(Event::StampAhead { from, latest, by });
         }
     }
 

@@ -77,6 +77,14 @@ impl Kind for ByName {
         _ => {}
     });
 
+    fn stamp_of(event: &StoreEvent) -> Option<Timestamp> {
+        match event {
+            StoreEvent::Stamped(stamped) => Some(stamped.at),
+            StoreEvent::Field(field) => Fields::stamp_of(field),
+            _ => None,
+        }
+    }
+
     fn rename(event: &mut StoreEvent, name: &dyn Fn(Dot) -> Dot) {
         if let StoreEvent::Field(field) = event {
             Fields::rename(field, name);

@@ -11,7 +11,7 @@ use super::snapshot::Snapshot;
 use super::store::Store;
 use super::value::Value;
 use crate::causality::{Dot, ReplicaId, VersionVector, Writer};
-use crate::codec::{DecodeError, Largest, Limits, Usage};
+use crate::codec::{DecodeError, Largest, LatestStamp, Limits, Usage};
 use crate::crdt::{Crdt, DeltaCrdt};
 use crate::hashing::Keyed;
 use crate::kernel::{Applied, ApplyError, ChangeKind, Delta, Edit, Mut, RebaseError, Shared};
@@ -397,6 +397,10 @@ impl DeltaCrdt for Watched {
 
     fn largest_since(&self, known: &VersionVector) -> Option<Largest> {
         self.store.largest_since(known)
+    }
+
+    fn latest_in(delta: &Self::Delta) -> Option<LatestStamp> {
+        delta.latest()
     }
 
     fn begin_trial(&mut self) {

@@ -50,6 +50,10 @@ impl<K: Data + Hash, V: Data> Kind for LastWriteWins<K, V> {
     const TAG: u8 = tag::LWW_MAP;
     const NAME: &'static str = "LwwMap";
     const RESTAMP: Option<fn(&mut Stamped<V>, Timestamp)> = Some(Stamped::restamp);
+
+    fn stamp_of(value: &Stamped<V>) -> Option<Timestamp> {
+        Some(value.at)
+    }
 }
 
 /// Writes to an [`LwwMap`] within an edit.

@@ -51,6 +51,10 @@ impl<T: Data> Kind for Latest<T> {
     const TAG: u8 = tag::LWW_REGISTER;
     const NAME: &'static str = "LwwRegister";
     const RESTAMP: Option<fn(&mut Stamped<T>, Timestamp)> = Some(Stamped::restamp);
+
+    fn stamp_of(value: &Stamped<T>) -> Option<Timestamp> {
+        Some(value.at)
+    }
 }
 
 /// Writes to an [`LwwRegister`] within an edit.

@@ -120,6 +120,10 @@ impl<V: Data, P: DeletePolicy> Kind for Versioned<V, P> {
 
     const RESTAMP: Option<fn(&mut FieldEvent<V>, Timestamp)> = Some(FieldEvent::restamp);
 
+    fn stamp_of(event: &FieldEvent<V>) -> Option<Timestamp> {
+        Some(event.at)
+    }
+
     fn rename(event: &mut FieldEvent<V>, name: &dyn Fn(Dot) -> Dot) {
         if let FieldState::Deleted { deletion, .. } | FieldState::Gone { deletion } = &mut event.state {
             *deletion = name(*deletion);

@@ -134,6 +134,7 @@ pub fn peer(at: usize) -> PeerId {
 /// Periods so short that they do not vary, in an order in which they matter; heartbeats are far off.
 fn timing() -> Timing {
     Timing {
+        ahead: u64::MAX,
         debounce: 1,
         gossip: 3,
         retry: 2,

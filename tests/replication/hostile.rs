@@ -282,3 +282,27 @@ fn claim_of(version: &VersionVector, me: PeerId) -> dotted::replication::Replica
     liar.join(peer(0), Role::Voter).unwrap();
     liar
 }
+
+/// What members announce that nobody else has heard of is remembered up to a bound for all of them.
+#[test]
+fn announced_writers_are_bounded_in_total() {
+    let bounds = Bounds { known_writers: 1_000, ..Bounds::default() };
+    let mut net = Net::group_with(9, 1, |at| config(at).with_bounds(bounds.clone()));
+    net.insert(0, 1);
+    net.run(2_000);
+    for liar in 2..9u64 {
+        let mut claim: VersionVector =
+            (0..500).map(|at| (dotted::ReplicaId::from_seed(1_000 * liar + at), 1)).collect();
+        claim.join(net.replicas[0].value().version());
+        let mut sender = claim_of(&claim, peer(liar as usize));
+        let bytes = std::iter::from_fn(|| sender.poll_transmit()).next().unwrap().bytes;
+        net.replicas[0].handle(peer(liar as usize), &bytes, net.now).unwrap();
+        let known = |at| net.replicas[0].known_of(peer(at)).map_or(0, VersionVector::len);
+        let unknown: usize = (2..9).map(|at| known(at).saturating_sub(1)).sum();
+        assert!((500..=1_000).contains(&unknown), "{unknown}");
+        // What it has of the rest is remembered.
+        assert!((2..9).all(|at| known(at) >= 1));
+    }
+    net.insert(1, 2);
+    net.run_until(60_000, Net::converged);
+}

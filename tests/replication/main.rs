@@ -9,3 +9,4 @@ mod group;
 mod hostile;
 mod identity;
 mod net;
+mod stamps;
