@@ -135,6 +135,53 @@ fn an_inbox_is_bounded_and_gives_back_what_does_not_fit() {
     assert!(receiver == sender);
 }
 
+#[test]
+fn an_inbox_is_bounded_by_bytes_and_forgets_what_has_come_in_another_way() {
+    let mut writer = Writer::from_seed(1);
+    let mut sender: OrSet<String> = OrSet::new();
+    let mut insert = |text: String| sender.edit_as_operation(&mut writer, |mut set, edit| set.insert(edit, text)).1;
+    let operations: Vec<Operation<SetBody<String>>> =
+        (0..6).filter_map(|i| insert(i.to_string().repeat(1_000))).collect();
+    let lens = operations.iter().map(|operation| operation.encode().len());
+    let most = lens.skip(1).take(3).sum();
+    let (mut receiver, mut inbox) = (OrSet::new(), CausalInbox::new(100).with_bytes(most));
+    for operation in &operations[1..4] {
+        _ = inbox.receive(&mut receiver, operation.clone()).expect("there is room");
+        // Twice is once.
+        _ = inbox.receive(&mut receiver, operation.clone()).expect("it is there");
+    }
+    assert_eq!((inbox.len(), inbox.bytes()), (3, most));
+    let Err(InboxFull(back)) = inbox.receive(&mut receiver, operations[5].clone()) else { panic!("it is full") };
+    assert_eq!((inbox.len(), inbox.bytes()), (3, most));
+    // What the first three say comes with a delta, and makes room.
+    let mut halfway = OrSet::new();
+    operations[..3].iter().for_each(|operation| _ = halfway.apply_operation(operation.clone()).expect("in order"));
+    _ = receiver.merge(&halfway);
+    _ = inbox.receive(&mut receiver, back).expect("there is room");
+    assert_eq!(inbox.len(), 2);
+    _ = inbox.receive(&mut receiver, operations[4].clone()).expect("there is room");
+    inbox.flush(&mut receiver);
+    assert_eq!((inbox.len(), inbox.bytes()), (0, 0));
+    assert!(receiver == sender);
+}
+
+/// A type whose values all have one hash costs comparisons, and no memory.
+#[test]
+fn values_of_one_hash_are_told_apart() {
+    #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+    struct Same(u32);
+    impl std::hash::Hash for Same {
+        fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
+    }
+    let (mut writer, mut set) = (Writer::from_seed(1), OrSet::new());
+    set.extend(&mut writer, (0..12_000).map(Same));
+    (0..12_000).step_by(2).for_each(|at| _ = set.remove(&mut writer, &Same(at)));
+    assert_eq!(set.len(), 6_000);
+    assert!(set.contains(&Same(1)) && !set.contains(&Same(2)));
+    let back = OrSet::<Same>::decode(&set.encode(), &Limits::default()).expect("it is well formed");
+    assert!(back == set);
+}
+
 /// The listed changes are exactly the difference between before and after.
 #[test]
 fn listed_changes_are_the_difference() {

@@ -387,3 +387,22 @@ fn registers_and_maps_have_groups() {
     several.merge(&other);
     assert_eq!(several.set_members(&mut a, [("x", 5)]), Err(GroupError::InConflict));
 }
+
+/// Which of two deletions keeps its name does not depend on which was heard of first.
+#[test]
+fn what_is_erased_is_erased_alike_everywhere() {
+    let (mut one, mut tokyo) = (VersionedRecord::<u32>::new(), Writer::from_seed(1));
+    one.set(&mut tokyo, "age", 1);
+    let (mut other, mut london) = (one.clone(), Writer::from_seed(2));
+    one.delete(&mut tokyo);
+    other.delete(&mut london);
+    let (before, theirs) = (one.clone(), other.clone());
+    _ = one.merge(&theirs);
+    _ = other.merge(&before);
+    assert!(one == other);
+    let erased = [one, other].map(|mut record| {
+        record.erase(&mut Writer::from_seed(3)).expect("there is something to erase");
+        record.encode()
+    });
+    assert_eq!(erased[0], erased[1]);
+}

@@ -125,8 +125,8 @@ fn write<'e>(random: &mut Random, parts: <Body as Fragment>::Mut<'e>, edit: &mut
             }
             30 => {
                 let (id, entry) = (request(random), transfer(random));
-                let done = ledger.resolve(edit, id, entry.clone());
-                assert_eq!(done.is_some(), store.ledger("x").resolve(edit, id, entry).is_some());
+                let done = ledger.resolve(edit, id, entry.clone()).unwrap();
+                assert_eq!(done.is_some(), store.ledger("x").resolve(edit, id, entry).unwrap().is_some());
             }
             31 => {
                 let RequestId { client, number } = request(random);

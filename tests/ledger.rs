@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::random::Random;
 use dotted::{
-    Crdt, Ledger, Limits, Named, Recorded, ReplicaId, Request, RequestId, Reused, Snapshot, Store, StoreKey, Timestamp,
-    Transfer, Value, ValueKind, Watched, Writer,
+    Crdt, Effect, Ledger, Limits, Named, RecordError, Recorded, ReplicaId, Request, RequestId, Snapshot, Store,
+    StoreKey, Timestamp, Transfer, Value, ValueKind, Watched, Writer,
 };
 use uuid::Uuid;
 
@@ -57,9 +57,9 @@ fn an_id_reused_with_other_content_is_refused() {
     let mut here = Transfers::new();
     here.record(&mut tokyo, id(1, 0), pay(10)).expect("it is new");
     let before = here.encode();
-    assert_eq!(here.record(&mut tokyo, id(1, 0), pay(11)), Err(Reused(id(1, 0))));
+    assert_eq!(here.record(&mut tokyo, id(1, 0), pay(11)), Err(RecordError::Reused(id(1, 0))));
     assert_eq!(here.encode(), before);
-    assert!(here.resolve(&mut tokyo, id(1, 0), pay(11)).is_none(), "there is nothing to settle");
+    assert!(here.resolve(&mut tokyo, id(1, 0), pay(11)).unwrap().is_none(), "there is nothing to settle");
     assert!(here.dismiss(&mut tokyo, id(1, 0)).is_none());
     assert_eq!(here.encode(), before);
 }
@@ -77,9 +77,9 @@ fn an_id_reused_in_two_regions_is_a_dispute_until_it_is_settled() {
     let disputes = here.disputes();
     assert_eq!((disputes.len(), disputes[0].id, disputes[0].versions.len()), (1, id(1, 0), 2));
     assert_eq!(here.total().of("ben"), 1, "neither is chosen in silence");
-    assert_eq!(here.record(&mut tokyo, id(1, 0), pay(10)), Err(Reused(id(1, 0))));
+    assert_eq!(here.record(&mut tokyo, id(1, 0), pay(10)), Err(RecordError::Reused(id(1, 0))));
 
-    assert!(here.resolve(&mut tokyo, id(1, 0), pay(99)).is_some());
+    assert!(here.resolve(&mut tokyo, id(1, 0), pay(99)).unwrap().is_some());
     there.merge(&here);
     assert!(there.disputes().is_empty());
     assert_eq!(there.total().of("ben"), 100);
@@ -109,7 +109,7 @@ fn folded_requests_are_still_known() {
     let before = here.encode();
     assert_eq!(here.get(id(1, 64)), Some(Request::Folded));
     assert_eq!(here.record(&mut tokyo, id(1, 64), pay(64)), Ok(Recorded::Before));
-    assert_eq!(here.record(&mut tokyo, id(1, 64), pay(65)), Err(Reused(id(1, 64))));
+    assert_eq!(here.record(&mut tokyo, id(1, 64), pay(65)), Err(RecordError::Reused(id(1, 64))));
     assert_eq!(here.fold(&mut tokyo, Uuid::from_u128(1)), 0);
     assert_eq!(here.encode(), before);
 }
@@ -142,7 +142,7 @@ fn a_block_with_a_gap_or_a_dispute_is_not_folded() {
     there.record(&mut london, id(1, 7), pay(2)).expect("it is new there");
     here.merge(&there);
     assert_eq!(here.fold(&mut tokyo, client), 0);
-    here.resolve(&mut tokyo, id(1, 7), pay(2));
+    here.resolve(&mut tokyo, id(1, 7), pay(2)).unwrap();
     assert_eq!(here.fold(&mut tokyo, client), 1);
     assert_eq!(here.total().of("ben"), 65);
 }
@@ -176,7 +176,7 @@ fn what_comes_late_and_says_something_else_is_disputed() {
     assert!(disputes[0].versions.iter().any(|version| version.value == Some(&pay(4))));
     here.fold(&mut tokyo, Uuid::from_u128(1));
     assert_eq!(here.disputes().len(), 1, "folding settles nothing");
-    assert!(here.resolve(&mut tokyo, id(1, 3), pay(4)).is_none());
+    assert!(here.resolve(&mut tokyo, id(1, 3), pay(4)).unwrap().is_none());
     assert!(here.dismiss(&mut tokyo, id(1, 3)).is_some());
     assert!(here.disputes().is_empty());
     assert_eq!(here.total(), total);
@@ -310,8 +310,8 @@ fn in_a_store_it_is_shown_and_not_removed() {
     assert_eq!(here.store().conflicts().len(), 0, "disputes are listed by the ledger");
     let mut here = here.into_store();
     assert_eq!(here.ledger("payments").disputes().len(), 1);
-    assert_eq!(here.ledger("payments").record(&mut tokyo, id(1, 300), pay(11)), Err(Reused(id(1, 300))));
-    assert!(here.ledger("payments").resolve(&mut tokyo, id(1, 300), pay(11)).is_some());
+    assert_eq!(here.ledger("payments").record(&mut tokyo, id(1, 300), pay(11)), Err(RecordError::Reused(id(1, 300))));
+    assert!(here.ledger("payments").resolve(&mut tokyo, id(1, 300), pay(11)).unwrap().is_some());
     assert_eq!(here.remove(&mut tokyo, "payments"), None);
 
     for number in 0..130 {
@@ -357,4 +357,37 @@ fn a_late_request_that_counts_twice_is_noticed() {
     use dotted::mutants::{Mutant, with};
     let broken = || with(Mutant::LateCountsTwice, every_known_request_counts_once);
     assert!(std::panic::catch_unwind(broken).is_err());
+}
+
+/// A request that cannot be written down could not be told from others: it is refused where it is recorded.
+#[test]
+fn what_cannot_be_written_down_is_not_recorded() {
+    #[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
+    struct Odd(u64);
+    impl serde::Serialize for Odd {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            if self.0.is_multiple_of(2) {
+                return Err(serde::ser::Error::custom("even"));
+            }
+            self.0.serialize(serializer)
+        }
+    }
+    impl Effect for Odd {
+        type Total = u64;
+        fn add_to(&self, total: &mut u64) {
+            *total += self.0;
+        }
+        fn add_up(total: &mut u64, other: &u64) {
+            *total += other;
+        }
+    }
+    let (mut ledger, mut tokyo) = (Ledger::<Odd>::new(), Writer::from_seed(1));
+    let record = tokyo.record();
+    assert_eq!(ledger.record(&mut tokyo, id(1, 0), Odd(2)), Err(RecordError::Unfit(id(1, 0))));
+    assert_eq!(ledger.resolve(&mut tokyo, id(1, 0), Odd(2)), Err(RecordError::Unfit(id(1, 0))));
+    assert!(ledger == Ledger::new() && tokyo.record() == record);
+    assert!(ledger.record(&mut tokyo, id(1, 0), Odd(3)).is_ok());
+    assert_eq!(ledger.record(&mut tokyo, id(1, 0), Odd(4)), Err(RecordError::Unfit(id(1, 0))));
+    assert_eq!(ledger.record(&mut tokyo, id(1, 0), Odd(5)), Err(RecordError::Reused(id(1, 0))));
+    assert_eq!(ledger.total(), 3);
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use dotted::{
-    Causal, CausalInbox, Delta, EwFlag, EwFlagBody, Fragment, Limits, LwwRegister, LwwRegisterBody, Operation, OrSet,
-    PnCounter, PnCounterBody, RecordBody, SetBody, VersionVector, VersionedRecord, Writer,
+    Causal, CausalInbox, Delta, EwFlag, EwFlagBody, Fragment, FragmentCodec, Limits, LwwRegister, LwwRegisterBody,
+    Operation, OrSet, PnCounter, PnCounterBody, RecordBody, SetBody, VersionVector, VersionedRecord, Writer,
 };
 
 use super::conflict::{Conflict, Place};
@@ -276,7 +276,7 @@ fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
-impl<F: Fragment> Default for Held<F> {
+impl<F: FragmentCodec> Default for Held<F> {
     fn default() -> Self {
         Self { value: Causal::default(), inbox: CausalInbox::new(INBOX) }
     }

@@ -6,7 +6,7 @@ use super::edit::Written;
 use super::fragment::Fragment;
 use super::incoming::Since;
 use crate::causality::{Dot, PackedDot, ReplicaId, VersionVector};
-use crate::codec::Limits;
+use crate::codec::{FragmentCodec, Limits};
 
 /// One event, or one group of events, with what it depends on and what it supersedes.
 ///
@@ -121,10 +121,12 @@ impl<F: Fragment> core::fmt::Debug for Operation<F> {
 
 /// Keeps operations until what they depend on has arrived; drops duplicates and restores the order.
 pub struct CausalInbox<F: Fragment> {
-    /// By writer and first counter. Of each writer only the first can be ready.
-    waiting: BTreeMap<ReplicaId, BTreeMap<u64, Operation<F>>>,
+    /// By writer and first counter, with its bytes. Of each writer only the first can be ready.
+    waiting: BTreeMap<ReplicaId, BTreeMap<u64, (Operation<F>, usize)>>,
     count: usize,
+    bytes: usize,
     limit: usize,
+    most_bytes: usize,
     limits: Limits,
 }
 
@@ -145,11 +147,19 @@ impl<F: Fragment> core::fmt::Debug for InboxFull<F> {
 
 impl<F: Fragment> core::error::Error for InboxFull<F> {}
 
-impl<F: Fragment> CausalInbox<F> {
-    /// An inbox in which at most `limit` operations wait.
+impl<F: FragmentCodec> CausalInbox<F> {
+    /// An inbox in which at most `limit` operations wait, of 16 MiB in all.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { waiting: BTreeMap::new(), count: 0, limit, limits: Limits::unlimited() }
+        let (count, bytes) = (0, 0);
+        Self { waiting: BTreeMap::new(), count, bytes, limit, most_bytes: 16 << 20, limits: Limits::unlimited() }
+    }
+
+    /// The same inbox, in which operations of at most so many bytes wait, as they are encoded.
+    #[must_use]
+    pub fn with_bytes(mut self, bytes: usize) -> Self {
+        self.most_bytes = bytes;
+        self
     }
 
     /// The same inbox for what comes from outside: what would make a value hold more than the limits allow waits, as what
@@ -166,6 +176,12 @@ impl<F: Fragment> CausalInbox<F> {
         self.count
     }
 
+    /// How many bytes they have together, as they are encoded.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether none waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -175,8 +191,9 @@ impl<F: Fragment> CausalInbox<F> {
     /// Applies the operation and everything that waited for it, or lets it wait.
     ///
     /// # Errors
-    /// [`InboxFull`] gives the operation back when it must wait and the inbox is full. An operation
-    /// that the value cannot hold (too many writers or keys) waits, too.
+    /// [`InboxFull`] gives the operation back when it must wait and the inbox is full, by number or by bytes. What the
+    /// value has got in another way meanwhile takes no room. An operation that the value cannot hold (too many writers or
+    /// keys) waits, too.
     pub fn receive(&mut self, value: &mut crate::Causal<F>, operation: Operation<F>) -> Result<Applied, InboxFull<F>> {
         const NOTHING_YET: Applied = Applied::UNCHANGED;
         if operation.is_known(value.version()) {
@@ -187,11 +204,16 @@ impl<F: Fragment> CausalInbox<F> {
             if self.waiting.get(&dot.replica).is_some_and(|waiting| waiting.contains_key(&dot.counter)) {
                 return Ok(NOTHING_YET);
             }
-            if self.count >= self.limit {
+            let bytes = operation.encode().len();
+            let is_full = |inbox: &Self| inbox.count >= inbox.limit || bytes > inbox.most_bytes - inbox.bytes;
+            if is_full(self) {
+                self.forget_known(value.version());
+            }
+            if is_full(self) {
                 return Err(InboxFull(operation));
             }
-            self.waiting.entry(dot.replica).or_default().insert(dot.counter, operation);
-            self.count += 1;
+            self.waiting.entry(dot.replica).or_default().insert(dot.counter, (operation, bytes));
+            (self.count, self.bytes) = (self.count + 1, self.bytes + bytes);
             return Ok(NOTHING_YET);
         }
         Ok(self.apply_from(Some(operation), value))
@@ -217,21 +239,34 @@ impl<F: Fragment> CausalInbox<F> {
         applied
     }
 
+    /// Drops what the value has got in another way.
+    fn forget_known(&mut self, version: &VersionVector) {
+        self.waiting.retain(|_, waiting| {
+            waiting.retain(|_, (operation, bytes)| {
+                let stays = !operation.is_known(version);
+                if !stays {
+                    (self.count, self.bytes) = (self.count - 1, self.bytes - *bytes);
+                }
+                stays
+            });
+            !waiting.is_empty()
+        });
+    }
+
     fn next_ready(&mut self, value: &crate::Causal<F>) -> Option<Operation<F>> {
         let mut ready = None;
         self.waiting.retain(|_, waiting| {
             while ready.is_none()
                 && let Some(first) = waiting.first_entry()
             {
-                if first.get().is_known(value.version()) {
-                    first.remove();
-                    self.count -= 1;
-                } else if value.operation_fits(first.get(), &self.limits).is_ok() {
-                    ready = Some(first.remove());
-                    self.count -= 1;
-                } else {
+                let (operation, bytes) = first.get();
+                let is_known = operation.is_known(value.version());
+                if !is_known && value.operation_fits(operation, &self.limits).is_err() {
                     break;
                 }
+                (self.count, self.bytes) = (self.count - 1, self.bytes - bytes);
+                let (operation, _) = first.remove();
+                ready = (!is_known).then_some(operation);
             }
             !waiting.is_empty()
         });
@@ -241,7 +276,7 @@ impl<F: Fragment> CausalInbox<F> {
 
 impl<F: Fragment> core::fmt::Debug for CausalInbox<F> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let waiting = self.waiting.values().flat_map(BTreeMap::values).map(Operation::dot);
+        let waiting = self.waiting.values().flat_map(BTreeMap::values).map(|(operation, _)| operation.dot());
         f.debug_struct("CausalInbox")
             .field("limit", &self.limit)
             .field("waiting", &waiting.collect::<alloc::vec::Vec<_>>())
@@ -249,8 +284,8 @@ impl<F: Fragment> core::fmt::Debug for CausalInbox<F> {
     }
 }
 
-impl<F: Fragment> Default for CausalInbox<F> {
-    /// Room for 4096 operations.
+impl<F: FragmentCodec> Default for CausalInbox<F> {
+    /// Room for 4096 operations of 16 MiB in all.
     fn default() -> Self {
         Self::new(4096)
     }

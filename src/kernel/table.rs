@@ -30,6 +30,8 @@ const OFFSET: u32 = 2;
 const LINES: [usize; 10] = [1, 2, 4, 9, 18, 36, 72, 120, 200, LINES_MAX];
 const LINES_MAX: usize = 328;
 const DEPTH_MAX: u32 = 24;
+/// The directory has at most twice so many entries for each shard.
+const SPARSE: usize = 8;
 
 #[derive(Clone)]
 struct Shard {
@@ -292,7 +294,9 @@ impl Table {
         let slot_mask = slot_mask_for(slot).max(shard.slot_mask);
         let lines = shard.lines.len();
         let crowded = shard.used == shard.capacity && shard.live as usize * 3 > lines * LANES * 2;
-        if !crowded || lines < LINES_MAX || shard.depth >= DEPTH_MAX {
+        // Hashes that are all alike cannot be told apart by more of their bits: the directory would grow, and nothing else.
+        let is_sparse = shard.depth == self.depth && self.directory.len() >= SPARSE * self.shards.len();
+        if !crowded || lines < LINES_MAX || is_sparse || shard.depth >= DEPTH_MAX {
             let more = LINES.into_iter().find(|&more| more > lines).unwrap_or(2 * lines);
             let mut grown = Shard::new(if crowded { more } else { lines }, shard.depth, slot_mask);
             grown.take_over(shard, hash_of);
@@ -378,6 +382,22 @@ mod tests {
             }
             let live: u32 = table.shards.iter().map(|shard| shard.live).sum();
             assert_eq!(live as usize, keys.len());
+        }
+    }
+
+    #[test]
+    fn hashes_that_are_all_alike_make_no_directory() {
+        for (hash, few) in [(0u64, 1), (u64::MAX, 1), (0x1234_5678_9abc_def0, 1), (7, 100)] {
+            let hash_of = |slot: u32| if slot.is_multiple_of(few) { hash } else { mixed(u64::from(slot)) };
+            let mut table = Table::default();
+            (0..20_000).for_each(|slot| table.insert(hash_of(slot), slot, hash_of));
+            assert!(table.directory.len() <= 2 * SPARSE * table.shards.len(), "{}", table.directory.len());
+            for slot in (0..20_000).step_by(77) {
+                assert_eq!(table.find(hash_of(slot), |at| at == slot), Some(slot));
+            }
+            (0..20_000).rev().step_by(2).for_each(|slot| table.remove(hash_of(slot), slot));
+            assert_eq!(table.find(hash_of(19_998), |at| at == 19_998), Some(19_998));
+            assert_eq!(table.find(hash_of(19_999), |at| at == 19_999), None);
         }
     }
 

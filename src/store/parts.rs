@@ -15,7 +15,7 @@ use super::value::Value;
 use crate::causality::{Dot, ReplicaId, Writer};
 use crate::kernel::{Edit, Mut, Part};
 use crate::types::{
-    ClaimError, EscrowError, GroupError, Overflow, RecordKey, Recorded, RequestId, ResolveError, Resolver, Reused,
+    ClaimError, EscrowError, GroupError, Overflow, RecordError, RecordKey, Recorded, RequestId, ResolveError, Resolver,
     Settled, Transfer,
 };
 
@@ -96,14 +96,17 @@ impl LedgerPart<'_, '_> {
     /// Records a request, unless it is known. It is known under its id from then on, wherever this change arrives.
     ///
     /// # Errors
-    /// [`Reused`] if the id stands for something else, or is disputed. Nothing is written.
-    pub fn record(&mut self, writer: &mut Writer, id: RequestId, entry: Transfer) -> Result<Recorded, Reused> {
+    /// [`RecordError`]. Nothing is written.
+    pub fn record(&mut self, writer: &mut Writer, id: RequestId, entry: Transfer) -> Result<Recorded, RecordError> {
         self.edit(writer, |mut ledger, edit| ledger.record(edit, id, entry))
     }
 
     /// Settles a dispute between requests none of which was folded: the id stands for this one.
     /// `None` if there is none, and nothing is written.
-    pub fn resolve(&mut self, writer: &mut Writer, id: RequestId, entry: Transfer) -> Option<Dot> {
+    ///
+    /// # Errors
+    /// [`RecordError::Unfit`]. Nothing is written.
+    pub fn resolve(&mut self, writer: &mut Writer, id: RequestId, entry: Transfer) -> Result<Option<Dot>, RecordError> {
         self.edit(writer, |mut ledger, edit| ledger.resolve(edit, id, entry))
     }
 

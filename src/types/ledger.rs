@@ -11,6 +11,7 @@ use crate::kernel::{
     Causal, Data, DotStore, Edit, Events, EventsMut, EventsOf, Hashed, Kind, Mut, ShowKind, View, payload, reads,
 };
 use crate::mutants::{self, Mutant};
+use crate::serial;
 
 /// Requests of clients, each of which has exactly one effect, wherever and however often it arrives.
 ///
@@ -42,7 +43,7 @@ use crate::mutants::{self, Mutant};
 /// there.record(&mut london, request, transfer)?; // no answer from Tokyo: tried again
 /// here.merge(&there);
 /// assert_eq!(here.total().of("ben"), 10_000);
-/// # Ok::<(), dotted::Reused>(())
+/// # Ok::<(), dotted::RecordError>(())
 /// ```
 ///
 /// `record` and `get` cost O(1), `disputes` O(disputes), `total` O(requests that are not folded + blocks
@@ -153,18 +154,28 @@ enum Recordings<E: Effect> {
 /// How many requests are folded together.
 const BLOCK: u64 = 64;
 
-/// A request id that stands for something else already. Nothing was written.
+/// Why a request was not recorded. Nothing was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reused(pub RequestId);
+#[non_exhaustive]
+pub enum RecordError {
+    /// The id stands for something else already, or is disputed.
+    Reused(RequestId),
+    /// The content cannot be written down: its `Serialize` fails. So it could be told from nothing else.
+    Unfit(RequestId),
+}
 
-impl fmt::Display for Reused {
+impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let RequestId { client, number } = self.0;
-        write!(f, "request {number} of client {client} was recorded with other content")
+        let (Self::Reused(RequestId { client, number }) | Self::Unfit(RequestId { client, number })) = self;
+        let what = match self {
+            Self::Reused(_) => "was recorded with other content",
+            Self::Unfit(_) => "has content that cannot be written down",
+        };
+        write!(f, "request {number} of client {client} {what}")
     }
 }
 
-impl core::error::Error for Reused {}
+impl core::error::Error for RecordError {}
 
 /// What recording a request did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -227,7 +238,7 @@ impl<E: Effect> LedgerEvent<E> {
     /// The fingerprint of a request that this is about, folded or not.
     fn fingerprint(&self, id: RequestId) -> Option<u64> {
         match &self.what {
-            Recordings::One(entry) => Some(fingerprint(entry)),
+            Recordings::One(entry) => fingerprint(entry),
             Recordings::Folded { fingerprints, .. } => fingerprints.get((id.number % BLOCK) as usize).copied(),
         }
     }
@@ -251,9 +262,11 @@ impl RequestId {
     }
 }
 
-/// The hash of what a request says: that of its bytes, which are equal where it is.
-fn fingerprint<E: Effect>(entry: &E) -> u64 {
-    xxh64(&postcard::to_allocvec(entry).unwrap_or_default(), 0)
+/// The hash of what a request says: that of its bytes, which are equal where it is. `None` if it has none.
+fn fingerprint<E: Effect>(entry: &E) -> Option<u64> {
+    let mut bytes = Vec::new();
+    serial::write(entry, &mut bytes).ok()?;
+    Some(xxh64(&bytes, 0))
 }
 
 impl<'a, E: Effect, S: Events<'a, Kind = Recording<E>>> View<'a, Recording<E>, S> {
@@ -315,15 +328,16 @@ impl<'e, E: Effect, S: EventsMut<'e, Kind = Recording<E>>> Mut<'e, Recording<E>,
     /// Records a request, unless it is known.
     ///
     /// # Errors
-    /// [`Reused`] if the id stands for something else, or is disputed. Nothing is written.
-    pub fn record(&mut self, edit: &mut Edit<'e>, id: RequestId, entry: E) -> Result<Recorded, Reused> {
+    /// [`RecordError`]. Nothing is written.
+    pub fn record(&mut self, edit: &mut Edit<'e>, id: RequestId, entry: E) -> Result<Recorded, RecordError> {
+        let print = fingerprint(&entry).ok_or(RecordError::Unfit(id))?;
         let Known { versions, folded, disputed } = self.view(edit).known(id);
         let Some(first) = versions.first() else { return Ok(Recorded::New(self.put(edit, id, entry))) };
         let same = match (folded, first.value) {
-            (Some(folded), _) => folded.fingerprint(id) == Some(fingerprint(&entry)),
+            (Some(folded), _) => folded.fingerprint(id) == Some(print),
             (None, value) => value == Some(&entry),
         };
-        if same && !disputed { Ok(Recorded::Before) } else { Err(Reused(id)) }
+        if same && !disputed { Ok(Recorded::Before) } else { Err(RecordError::Reused(id)) }
     }
 
     fn put(&mut self, edit: &mut Edit<'e>, id: RequestId, entry: E) -> Dot {
@@ -335,12 +349,13 @@ impl<'e, E: Effect, S: EventsMut<'e, Kind = Recording<E>>> Mut<'e, Recording<E>,
 
     /// Settles a dispute between requests none of which was folded: the id stands for this one.
     /// `None` if there is none, and nothing is written.
-    pub fn resolve(&mut self, edit: &mut Edit<'e>, id: RequestId, entry: E) -> Option<Dot> {
-        let dispute = self.view(edit).dispute(id)?;
-        if dispute.folded {
-            return None;
-        }
-        Some(self.put(edit, id, entry))
+    ///
+    /// # Errors
+    /// [`RecordError::Unfit`]. Nothing is written.
+    pub fn resolve(&mut self, edit: &mut Edit<'e>, id: RequestId, entry: E) -> Result<Option<Dot>, RecordError> {
+        fingerprint(&entry).ok_or(RecordError::Unfit(id))?;
+        let is_open = self.view(edit).dispute(id).is_some_and(|dispute| !dispute.folded);
+        Ok(is_open.then(|| self.put(edit, id, entry)))
     }
 
     /// Settles a dispute with what was folded, which stays as it is: the others are dropped. Where the
@@ -390,8 +405,9 @@ impl<'e, E: Effect, S: EventsMut<'e, Kind = Recording<E>>> Mut<'e, Recording<E>,
             let mut fingerprints = Vec::with_capacity(BLOCK as usize);
             for id in ids.clone() {
                 let Some(Request::Recorded(entry)) = view.get(id) else { return folded };
+                let Some(print) = fingerprint(entry) else { return folded };
                 entry.add_to(&mut total);
-                fingerprints.push(fingerprint(entry));
+                fingerprints.push(print);
             }
             let at = edit.now();
             for id in ids {
@@ -494,14 +510,17 @@ impl<E: Effect> Ledger<E> {
     /// change arrives.
     ///
     /// # Errors
-    /// [`Reused`] if the id stands for something else, or is disputed. Nothing is written.
-    pub fn record(&mut self, writer: &mut Writer, id: RequestId, entry: E) -> Result<Recorded, Reused> {
+    /// [`RecordError`]. Nothing is written.
+    pub fn record(&mut self, writer: &mut Writer, id: RequestId, entry: E) -> Result<Recorded, RecordError> {
         self.edit(writer, |mut ledger, edit| ledger.record(edit, id, entry))
     }
 
     /// Settles a dispute between requests none of which was folded: the id stands for this one.
     /// `None` if there is none, and nothing is written.
-    pub fn resolve(&mut self, writer: &mut Writer, id: RequestId, entry: E) -> Option<Dot> {
+    ///
+    /// # Errors
+    /// [`RecordError::Unfit`]. Nothing is written.
+    pub fn resolve(&mut self, writer: &mut Writer, id: RequestId, entry: E) -> Result<Option<Dot>, RecordError> {
         self.edit(writer, |mut ledger, edit| ledger.resolve(edit, id, entry))
     }
 

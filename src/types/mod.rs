@@ -28,7 +28,9 @@ pub use dw_flag::{DisableWins, DwFlag, DwFlagBody, DwFlagMut};
 pub use ew_flag::{EnableWins, EwFlag, EwFlagBody, EwFlagMut};
 pub use g_counter::{GCounter, GCounterBody, GCounterMut, Growing, Overflow};
 pub use group::{Group, GroupError, Grouped};
-pub use ledger::{Dispute, Effect, Ledger, LedgerBody, LedgerMut, Recorded, Recording, Request, RequestId, Reused};
+pub use ledger::{
+    Dispute, Effect, Ledger, LedgerBody, LedgerMut, RecordError, Recorded, Recording, Request, RequestId,
+};
 pub(crate) use ledger::{LedgerEvent, LedgerKey};
 pub use lww_map::{LastWriteWins, LwwMap, MapBody, MapMut};
 pub use lww_register::{Latest, LwwRegister, LwwRegisterBody, LwwRegisterMut};

@@ -219,7 +219,7 @@ fn write(replica: &mut Replica, members: &[Uuid; 3], random: &mut Random) -> Str
             _ = write!(arguments, r#","{}","{}","{amount}","{recorded}""#, id.client, id.number);
         }
         "decide" => {
-            let done = store.ledger(name).resolve(writer, id, transfer(amount)).is_some();
+            let done = store.ledger(name).resolve(writer, id, transfer(amount)).unwrap().is_some();
             _ = write!(arguments, r#","{}","{}","{amount}",{done}"#, id.client, id.number);
         }
         "dismiss" => {

@@ -163,7 +163,7 @@ fn run<'e>(
         (op::RECORD_CLEAR, None) => one(store.record(name).delete(edit)),
         (op::RECORD_ERASE, None) => one(store.record(name).erase(edit)),
         (op::RECORD_PURGE, None) => one(store.record(name).purge(edit)),
-        (op::LEDGER_RESOLVE, Recorded(id, entry)) => one(store.ledger(name).resolve(edit, id, entry)),
+        (op::LEDGER_RESOLVE, Recorded(id, entry)) => one(store.ledger(name).resolve(edit, id, entry).ok().flatten()),
         (op::LEDGER_DISMISS, Request(id)) => one(store.ledger(name).dismiss(edit, id)),
         (op::LEDGER_FOLD, Client(client)) => u32::try_from(store.ledger(name).fold(edit, client)).unwrap_or(u32::MAX),
         (op::CLAIMS_CLAIM, Claim(me, members, Some(resource))) => {

@@ -8,7 +8,7 @@ use crate::causality::{Dot, Timestamp};
 use crate::kernel::{Data, EventsOf, payload};
 
 /// What a conflict of a record is about.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum RecordKey {
     /// The record as a whole: deleted here, and given a new field there.
     Record,
@@ -30,10 +30,18 @@ impl RecordKey {
 /// A field's name, borrowed, that hashes as its key does.
 pub(super) struct Named<'a>(pub(super) &'a str);
 
+impl Hash for RecordKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Record => state.write_u8(0),
+            Self::Field(name) => Named(name).hash(state),
+        }
+    }
+}
+
 impl Hash for Named<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // As derived for `RecordKey::Field`.
-        core::mem::discriminant(&RecordKey::Field(Arc::default())).hash(state);
+        state.write_u8(1);
         self.0.hash(state);
     }
 }

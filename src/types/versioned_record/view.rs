@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 use super::Versioned;
 use super::event::{FieldEvent, Named, RecordKey, has_live};
 use super::policy::{DeletePolicy, Deletes};
-use crate::causality::{Dot, VersionVector};
+use crate::causality::{Dot, PackedDot, VersionVector};
 use crate::kernel::{Data, Events, EventsOf, Hashed, View, reads};
 use crate::mutants::{self, Mutant};
 use crate::types::conflict::{Conflict, ConflictKind, Version, differ};
@@ -147,7 +147,11 @@ impl<'a, V: Data, P: DeletePolicy, E: Events<'a, Kind = Versioned<V, P>>> View<'
         let marks = self.marks();
         let standing = self.events.slots().filter_map(|slot| {
             let events = self.events.events_at(slot);
-            let deletion = events.live().find_map(|(_, event)| event.deletion())?;
+            let deletion = |(dot, event): (PackedDot, &FieldEvent<V>)| {
+                Some((self.version.dot(dot.slot(), dot.counter()), event.deletion()?))
+            };
+            // The last one, in whichever order they were heard of.
+            let (_, deletion) = events.live().filter_map(deletion).max()?;
             let mut deletions = events.live().map(|(_, event)| event.deletion());
             let stands = deletions.all(|deletion| deletion.is_some_and(|deletion| !marks.overrule(deletion)));
             stands.then_some((slot, deletion))
