@@ -22,6 +22,7 @@ const options = {
   keepNames: false,
   legalComments: "none",
   external: ["node:fs"],
+  define: { INTERFACE: process.env.DOTTED_INTERFACE ?? "0" },
   logLevel: "warning",
 };
 

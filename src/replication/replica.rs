@@ -415,7 +415,7 @@ impl<C: DeltaCrdt> Replica<C> {
 
     /// A message of so many bytes does not reach a member, since something on the way refuses it for its length: a
     /// WebSocket was closed with 1009, a proxy answered 413. From now on messages for it have at most half as many bytes,
-    /// at least 1 KiB; what was on its way goes again in smaller parts, after a pause where that has happened before.
+    /// at least 1 KiB; what was on its way goes again in smaller parts, and where there are none after a pause.
     /// Says whether smaller messages are tried.
     pub fn undelivered(&mut self, to: PeerId, bytes: usize) -> bool {
         let (now, timing, bounds) = (self.now, &self.config.timing, &self.config.bounds);
@@ -426,11 +426,11 @@ impl<C: DeltaCrdt> Replica<C> {
         if peer.pinned.as_ref().is_some_and(|pinned| pinned.message_bytes() > reaches) {
             peer.pinned = None;
         }
-        if peer.refusals > 0 || reaches == before {
+        if reaches == before {
             let pause = timing.back_off.saturating_mul(1 << peer.refusals.min(6));
             peer.paused_until = now.saturating_add(pause);
+            peer.refusals += 1;
         }
-        peer.refusals += 1;
         self.events.push(Event::Undelivered { peer: to, bytes, reaches });
         self.serve(to, false);
         self.rearm(to);

@@ -10,6 +10,7 @@ import { WebSocketServer } from "ws";
 
 const UUID = /^\/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/;
 const TOO_BUSY = 1013;
+const OPEN = 1;
 
 /** An accepted connection, as a link. */
 class SocketLink {
@@ -25,14 +26,12 @@ class SocketLink {
   open(listener) {
     const socket = this.#socket;
     socket.on("message", (data, isBinary) => isBinary && listener.receive(new Uint8Array(data)));
-    // What is wrong with a connection ends it, and nothing else.
-    socket.on("error", () => socket.terminate());
     listener.state("open");
   }
 
   send(bytes) {
     // A client that does not read is not waited for: the replica makes the message anew later.
-    if (this.#socket.readyState !== 1 || this.#socket.bufferedAmount > this.#buffered) return false;
+    if (this.#socket.readyState !== OPEN || this.#socket.bufferedAmount > this.#buffered) return false;
     this.#socket.send(bytes);
     return true;
   }
@@ -61,34 +60,72 @@ function isLocal(origin) {
  * * `storage(storeId)`: makes a `StorageAdapter` for a store; by default it is kept in memory. Pages bring what is
  *   missing after a restart.
  * * `frameBytes`: the largest frame: 1 MiB and 1 KiB. `buffered`: how much may wait for a client: 16 MiB.
+ * * `idle`: how long a store that nobody is connected to is kept, in milliseconds: 10 minutes. What is in memory only is
+ *   forgotten then; pages bring it again.
  */
 export async function startRelay(options = {}) {
   const { host = "127.0.0.1", port = 8787, stores = 64, connections = 1_024, accept = isLocal, storage } = options;
-  const { frameBytes = (1 << 20) + 1_024, buffered = 16 << 20 } = options;
+  const { frameBytes = (1 << 20) + 1_024, buffered = 16 << 20, idle = 600_000 } = options;
   await ready;
   const syncs = new Map();
   const http = createServer((_, response) => response.writeHead(426).end("a WebSocket is expected\n"));
   const server = new WebSocketServer({ noServer: true, maxPayload: frameBytes });
 
-  const syncOf = (storeId) => {
-    const there = syncs.get(storeId);
-    if (there !== undefined || syncs.size >= stores) return there;
-    const made = Sync.open({ storeId, relay: true, ...(storage && { storage: storage(storeId) }) });
-    syncs.set(storeId, made);
-    return made;
+  /** The store of a connection that is there. Whoever comes is counted, and counted off by `left`. */
+  const enter = (storeId) => {
+    let there = syncs.get(storeId);
+    if (there === undefined) {
+      if (syncs.size >= stores) return undefined;
+      const sync = Sync.open({ storeId, relay: true, ...(storage && { storage: storage(storeId) }) });
+      // A storage that cannot be made is tried again by the next one who connects.
+      sync.catch(() => syncs.delete(storeId));
+      there = { sync, connections: 0, timer: undefined };
+      syncs.set(storeId, there);
+    }
+    there.connections += 1;
+    clearTimeout(there.timer);
+    return there;
+  };
+
+  const left = (storeId, there) => {
+    there.connections -= 1;
+    if (there.connections > 0) return;
+    there.timer = setTimeout(async () => {
+      const sync = await there.sync;
+      // What was written here last is stored first; while that fails the store stays.
+      await sync.stored();
+      if (there.connections > 0 || syncs.get(storeId) !== there) return;
+      syncs.delete(storeId);
+      sync.close();
+      sync.store.free();
+    }, idle);
+    there.timer.unref();
   };
 
   http.on("upgrade", (request, socket, head) => {
     const found = UUID.exec(new URL(request.url ?? "/", "ws://relay").pathname);
     if (found === null || !accept(request.headers.origin)) return socket.end("HTTP/1.1 403 Forbidden\r\n\r\n");
     server.handleUpgrade(request, socket, head, async (connection) => {
-      const sync = server.clients.size > connections ? undefined : syncOf(found[1]);
-      if (sync === undefined) return connection.close(TOO_BUSY);
+      // What is wrong with a connection ends it, and nothing else.
+      connection.on("error", () => connection.terminate());
+      const there = server.clients.size > connections ? undefined : enter(found[1]);
+      if (there === undefined) return connection.close(TOO_BUSY);
+      let detach;
+      connection.on("close", () => {
+        detach?.();
+        left(found[1], there);
+      });
       // What arrives before the store is loaded waits for it.
       connection.pause();
-      const detach = (await sync).attach(new SocketLink(connection, request.socket.remoteAddress ?? "", buffered));
-      connection.on("close", detach);
-      connection.resume();
+      try {
+        const sync = await there.sync;
+        // It may have gone meanwhile.
+        if (connection.readyState !== OPEN) return;
+        detach = sync.attach(new SocketLink(connection, request.socket.remoteAddress ?? "", buffered));
+        connection.resume();
+      } catch {
+        connection.close(TOO_BUSY);
+      }
     });
   });
 
@@ -99,9 +136,16 @@ export async function startRelay(options = {}) {
   return {
     port: http.address().port,
     /** The `Sync` of a store, if somebody has connected for it: to read and write on the server. */
-    sync: (storeId) => syncs.get(storeId),
+    sync: (storeId) => syncs.get(storeId)?.sync,
+    /** How many stores are kept. */
+    get stores() {
+      return syncs.size;
+    },
     async close() {
-      for (const sync of syncs.values()) (await sync).close();
+      for (const { sync, timer } of syncs.values()) {
+        clearTimeout(timer);
+        (await sync).close();
+      }
       for (const connection of server.clients) connection.terminate();
       await new Promise((resolve) => http.close(resolve));
     },

@@ -1,4 +1,5 @@
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,17 +18,31 @@ use crate::member::Tickets;
 use crate::wire::{In, Out};
 use crate::{changes, member, read, settle, write};
 
-/// What the clock of the writers showed last, in milliseconds. Every write brings its time along.
-static NOW: AtomicU64 = AtomicU64::new(0);
+/// What the application's clock showed last, in milliseconds. Every write brings its time along.
+#[derive(Clone, Default)]
+pub(crate) struct Clock(Arc<AtomicU64>);
 
-fn clock() -> Timestamp {
-    Timestamp::from_millis(NOW.load(Ordering::Relaxed))
+impl Clock {
+    pub(crate) fn set(&self, now: f64) {
+        self.0.store(now as u64, Ordering::Relaxed);
+    }
+
+    /// A writer with this id and this clock.
+    pub(crate) fn writer(&self, uuid: Uuid) -> Writer {
+        Writer::with_clock(uuid, self.shown())
+    }
+
+    fn shown(&self) -> impl FnMut() -> Timestamp + Send + Sync + use<> {
+        let Self(now) = self.clone();
+        move || Timestamp::from_millis(now.load(Ordering::Relaxed))
+    }
 }
 
 /// A store with its writer, which may be a member of a group.
 #[wasm_bindgen]
 pub struct Document {
     pub(crate) holder: Holder,
+    pub(crate) clock: Clock,
     /// Whether local writes are fetched.
     sends: bool,
     /// The version before the first local write that was not fetched yet. Only then a copy is made: what is taken in
@@ -114,23 +129,16 @@ impl Document {
     }
 }
 
-pub(crate) fn set_time(now: f64) {
-    NOW.store(now as u64, Ordering::Relaxed);
-}
-
-/// A writer with this id and the clock of the writes.
-pub(crate) fn writer(uuid: Uuid) -> Writer {
-    Writer::with_clock(uuid, clock)
-}
-
 #[wasm_bindgen]
 impl Document {
     /// An empty store, written under this UUID: 16 bytes, random, and never used before.
     #[wasm_bindgen(constructor)]
     pub fn new(uuid: &[u8]) -> Result<Document, JsValue> {
         let uuid = Uuid::from_slice(uuid).map_err(|_| Failure::ARGUMENT)?;
-        let holder = Holder::Plain(Box::default(), writer(uuid));
-        Ok(Self { holder, sends: false, before: None, last: None, tickets: Tickets::default(), rebalancer: None })
+        let clock = Clock::default();
+        let holder = Holder::Plain(Box::default(), clock.writer(uuid));
+        let (before, last, rebalancer) = (None, None, None);
+        Ok(Self { holder, clock, sends: false, before, last, tickets: Tickets::default(), rebalancer })
     }
 
     /// Begins with a state, exactly as it was, instead of an empty store.
@@ -150,7 +158,7 @@ impl Document {
         let record = WriterRecord::decode(record, &Limits::default()).map_err(Failure::from)?;
         match &mut self.holder {
             Holder::Plain(_, writer) if writer.branches() == 0 => {
-                *writer = Writer::resume_exclusive_with_clock(record, clock);
+                *writer = Writer::resume_exclusive_with_clock(record, self.clock.shown());
                 Ok(())
             }
             _ => Err(Failure::new("invalid-argument", "something was written already").into()),
@@ -159,14 +167,14 @@ impl Document {
 
     /// Writes a group to one value, at this time. Returns how many of its parts had an effect.
     pub fn write(&mut self, now: f64, op: u8, arguments: &[u8]) -> Result<u32, JsValue> {
-        set_time(now);
+        self.clock.set(now);
         self.will_write()?;
         Ok(write::write(self, op, In::new(arguments))?)
     }
 
     /// Settles conflicts, at this time. Answers with what was settled.
     pub fn settle(&mut self, now: f64, op: u8, arguments: &[u8]) -> Result<Vec<u8>, JsValue> {
-        set_time(now);
+        self.clock.set(now);
         self.will_write()?;
         Ok(settle::settle(self, op, In::new(arguments))?)
     }
@@ -234,7 +242,7 @@ impl Document {
 
     /// Does something as a member of a group. Answers with bytes.
     pub fn act(&mut self, op: u8, now: f64, arguments: &[u8]) -> Result<Vec<u8>, JsValue> {
-        set_time(now);
+        self.clock.set(now);
         Ok(member::act(self, op, now as u64, In::new(arguments))?)
     }
 }

@@ -152,9 +152,7 @@ impl From<WriteError> for Failure {
     fn from(error: WriteError) -> Self {
         match error {
             WriteError::Forked(fork) => fork.into(),
-            WriteError::Full { .. } => {
-                Self::new("too-large", "the group has no room for more writers, events or names")
-            }
+            WriteError::Full { .. } => Self::new("full", "the group has no room for more writers, events or names"),
             WriteError::TooLarge { .. } => Self::new("too-large", "a value is larger than all of the group accept"),
             _ => Self::new("refused", "nothing was written"),
         }

@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 use dotted::replication::{
     Config, Event, Level, PeerId, Rebalancer, Rebalancing, Refusal, Replica, Role, SpendError, Ticket, Topology,
 };
-use dotted::{DeltaCrdt, Dot, Limits, VersionVector, Watched};
+use dotted::{DeltaCrdt, Dot, Largest, Limits, VersionVector, Watched};
 
-use crate::document::{self, Document};
+use crate::document::Document;
 use crate::failure::Failure;
 use crate::holder::Holder;
 use crate::names::act as op;
@@ -123,6 +123,7 @@ fn set_all(config: &mut Config, input: &mut In<'_>) -> Result<(), Failure> {
         &mut bounds.watches,
         &mut bounds.stagings,
         &mut bounds.pinned_bytes,
+        &mut bounds.decode.names,
     ];
     sizes.into_iter().try_for_each(|field| set(input, field, usize::MAX))?;
     let rates = [
@@ -201,6 +202,7 @@ pub fn act(document: &mut Document, op: u8, now: u64, mut input: In<'_>) -> Resu
         }
         op::CONNECTED => out.flag(replica.connected(input.peer()?)),
         op::DISCONNECTED => out.flag(replica.disconnected(input.peer()?)),
+        op::UNDELIVERED => out.flag(replica.undelivered(input.peer()?, size(input.number()?))),
         op::RETIRE => out.flag(replica.retire(input.peer()?)),
         op::TOPOLOGY => replica.set_topology(topology(&mut input)?),
         op::PERSISTED => replica.persisted(&VersionVector::decode(input.bytes()?, &Limits::default())?),
@@ -216,7 +218,7 @@ pub fn act(document: &mut Document, op: u8, now: u64, mut input: In<'_>) -> Resu
             out.number(document.tickets.add(ticket));
         }
         op::REBASE => {
-            replica.rebase(document::writer(input.uuid()?))?;
+            replica.rebase(document.clock.writer(input.uuid()?))?;
             document.last = None;
         }
         op::STOP => stop(document),
@@ -262,9 +264,10 @@ fn put_event(event: &Event, tickets: &mut Tickets, out: &mut Out) {
             begin(out, 4, peer);
             out.raw(&version.encode());
         }
-        Event::Refused { peer, why, .. } => {
+        Event::Refused { peer, why, largest } => {
             begin(out, 5, peer);
             out.number(refusal(*why));
+            put_largest(largest.as_ref(), out);
         }
         Event::Rejected { peer, why } => {
             begin(out, 6, peer);
@@ -278,9 +281,47 @@ fn put_event(event: &Event, tickets: &mut Tickets, out: &mut Out) {
             out.number(8);
             out.number(*count);
         }
+        Event::TooLarge { peer, bytes, allowed, largest } => {
+            begin(out, 10, peer);
+            out.number(*bytes as u64);
+            out.number(*allowed as u64);
+            put_largest(largest.as_ref(), out);
+        }
+        Event::Undelivered { peer, bytes, reaches } => {
+            begin(out, 11, peer);
+            out.number(*bytes as u64);
+            out.number(*reaches as u64);
+        }
+        Event::NearlyFull { limit, used, allowed } => {
+            out.number(12);
+            out.number(*limit as u64);
+            out.number(*used as u64);
+            out.number(*allowed as u64);
+        }
+        Event::StampAhead { from, latest, by } => {
+            begin(out, 13, from);
+            out.replica(&latest.dot.replica);
+            out.number(*by);
+            put_place(latest.name.as_deref(), &latest.key, out);
+        }
+        Event::TwoSessions { peer } => begin(out, 14, peer),
         // An event that this build has no form for.
         _ => out.number(9),
     }
+}
+
+fn put_largest(largest: Option<&Largest>, out: &mut Out) {
+    out.option(largest, |out, largest| {
+        out.number(largest.bytes as u64);
+        put_place(largest.name.as_deref(), &largest.key, out);
+    });
+}
+
+/// A name and a key, which is written as values are.
+fn put_place(name: Option<&str>, key: &[u8], out: &mut Out) {
+    out.text(name.unwrap_or_default());
+    out.flag(!key.is_empty());
+    out.raw(key);
 }
 
 fn refusal(why: Refusal) -> u64 {

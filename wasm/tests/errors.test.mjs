@@ -14,6 +14,52 @@ const failsWith = (code) => (error) => {
   return true;
 };
 
+test("an error names the way to the part that is wrong", () => {
+  const cases = [
+    [{ items: [1, { price: 2n ** 70n }] }, ["items", 1, "price"], "items[1].price: "],
+    [[[() => 1]], [0, 0], "[0][0]: "],
+    [{ "two words": { "": undefined } }, ["two words", ""], '["two words"][""]: '],
+    [{ at: new Date() }, ["at"], "at: "],
+    [{ text: ["\ud800"] }, ["text", 0], "text[0]: "],
+    [Symbol("x"), undefined, "a value of type symbol"],
+  ];
+  const map = new LwwMap();
+  for (const [value, path, message] of cases) {
+    assert.throws(() => map.set("key", value), (error) => {
+      assert.deepEqual(error.path, path);
+      assert.ok(error instanceof CrdtError && error.message.startsWith(message), error.message);
+      return true;
+    });
+  }
+  assert.equal(map.size, 0);
+  // What a getter of the application throws is its own.
+  const own = new TypeError("mine");
+  assert.throws(() => map.set("key", { list: [{ get x() { throw own; } }] }), (error) => error === own);
+});
+
+test("a batch is not asynchronous", async () => {
+  const store = new Store();
+  const updates = [];
+  store.onUpdate((delta) => updates.push(delta));
+  let called = false;
+  assert.throws(() => store.batch(async () => (called = true)), failsWith("asynchronous"));
+  assert.ok(!called && updates.length === 0);
+  let later;
+  const write = () => {
+    store.counter("likes").increment();
+    later = Promise.reject(new Error("nobody hears of it"));
+    return later;
+  };
+  assert.throws(() => store.batch(write), failsWith("asynchronous"));
+  await later.catch(() => undefined);
+  // The batch has ended: what was written is there, as one.
+  assert.deepEqual([store.counter("likes").value, updates.length], [1, 1]);
+  store.counter("likes").increment();
+  assert.equal(updates.length, 2);
+  assert.throws(() => store.batch(() => ({ then() {} })), failsWith("asynchronous"));
+  assert.deepEqual(store.batch(() => ({ then: 1 })), { then: 1 });
+});
+
 /** Numbers from a seed. */
 function* random(seed) {
   for (let state = seed; ; ) {

@@ -1,18 +1,27 @@
-import { initSync, seed } from "../dist/glue/dotted.js";
+import { initSync, interface_number, seed } from "../dist/glue/dotted.js";
 
 import { CrdtError, translated } from "./error.js";
 import { In, Out } from "./wire.js";
+
+/** The number of the module that was built with this file. */
+declare const INTERFACE: number;
 
 let isReady = false;
 
 /** Makes the classes usable. Once is enough; what comes later is passed over. */
 export function initialise(module: BufferSource | WebAssembly.Module): void {
   if (isReady) return;
+  let found: number;
   try {
     initSync({ module });
+    found = interface_number();
     seed(crypto.getRandomValues(new Uint32Array(1))[0]!);
   } catch (cause) {
     throw new CrdtError("not-ready", "this is not the WebAssembly module of this package", { cause });
+  }
+  if (found !== INTERFACE) {
+    const message = "the WebAssembly module is of another build of this package: deploy both files together";
+    throw new CrdtError("not-ready", message);
   }
   isReady = true;
 }

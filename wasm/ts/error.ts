@@ -16,9 +16,9 @@
  * | `in-conflict` `not-a-group` `no-such-key` | the value cannot be written there |
  * | `invalid-value` `invalid-text` `invalid-id` `invalid-argument` | an argument cannot be used |
  * | `not-member` `retired` `muted` `myself` `forked` `same-writer` `no-replica` `is-replica` `refused` | a rule of replication |
- * | `quota` `storage` | there is no room left where the store is kept, or it fails otherwise |
+ * | `quota` `storage` `gone` | there is no room left where the store is kept, it fails otherwise, or was cleared |
  * | `connection` | a link to others is lost |
- * | `freed` `not-ready` `in-batch` | the call comes at a wrong time |
+ * | `freed` `not-ready` `in-batch` `asynchronous` | the call comes at a wrong time |
  * | `internal` | a defect of this package: please report it |
  */
 export type CrdtErrorCode =
@@ -34,18 +34,33 @@ export type CrdtErrorCode =
   | "invalid-value" | "invalid-text" | "invalid-id" | "invalid-argument"
   | "not-member" | "retired" | "muted" | "myself" | "forked" | "same-writer"
   | "no-replica" | "is-replica" | "refused"
-  | "quota" | "storage" | "connection"
-  | "freed" | "not-ready" | "in-batch" | "internal";
+  | "quota" | "storage" | "gone" | "connection"
+  | "freed" | "not-ready" | "in-batch" | "asynchronous" | "internal";
 
 /** What every call of this package throws. Whatever threw it has changed nothing. */
 export class CrdtError extends Error {
   override readonly name = "CrdtError";
   /** Which error it is. */
   readonly code: CrdtErrorCode;
+  /** Where in the value that was given it is wrong, outermost first: `["items", 3, "price"]`. */
+  readonly path?: readonly (string | number)[];
 
-  constructor(code: CrdtErrorCode, message: string, options?: { readonly cause?: unknown }) {
-    super(message, options);
+  constructor(
+    code: CrdtErrorCode,
+    message: string,
+    options?: { readonly cause?: unknown; readonly path?: readonly (string | number)[] },
+  ) {
+    super(options?.path === undefined ? message : `${shown(options.path)}: ${message}`, options);
     this.code = code;
+    this.#reason = message;
+    if (options?.path !== undefined) this.path = options.path;
+  }
+
+  readonly #reason: string;
+
+  /** The same error of a part of a value, which stands under this key. @internal */
+  within(key: string | number): CrdtError {
+    return new CrdtError(this.code, this.#reason, { cause: this.cause, path: [key, ...(this.path ?? [])] });
   }
 }
 
@@ -62,6 +77,15 @@ export class InsufficientRightsError extends CrdtError {
     this.local = local;
     this.elsewhere = elsewhere;
   }
+}
+
+/** `items[3].price` */
+function shown(path: readonly (string | number)[]): string {
+  const parts = path.map((key) => {
+    if (typeof key === "number") return `[${key}]`;
+    return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+  });
+  return parts.join("").replace(/^\./, "");
 }
 
 /** A number where it is safe. @internal */

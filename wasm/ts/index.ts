@@ -21,6 +21,7 @@ export {
   type Transfer,
 } from "./ledger.js";
 export { type Claim, ClaimsHandle, type ClaimsOptions, type Reservation, Reservations, type Seat } from "./claims.js";
+export { Inbox, type InboxOptions, type Received } from "./inbox.js";
 export { ConflictLog, type ConflictLogOptions, type LogEntry, type LogKeys, type LogPlace } from "./conflict-log.js";
 export {
   BoundedCounter,
@@ -40,6 +41,7 @@ export {
 export {
   type Bounds,
   decodeVersion,
+  type Largest,
   type Level,
   type Role,
   type Member,

@@ -117,4 +117,5 @@ export const enum Act {
   Rebase,
   Stop,
   Connected,
+  Undelivered,
 }

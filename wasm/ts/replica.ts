@@ -4,7 +4,7 @@ import { Act, Read } from "./names.js";
 import { readClock } from "./changes.js";
 import { checkBytes, checkOptions, formatUuid, hex, parseUuid, randomUuid } from "./ids.js";
 import { Store } from "./store.js";
-import type { In, Out } from "./wire.js";
+import type { Data, In, Out } from "./wire.js";
 
 /** With whom a replica keeps up by itself. Whoever speaks to it is answered in any case. */
 export type Topology =
@@ -63,6 +63,8 @@ export interface Bounds {
   readonly stagings?: number;
   /** Bytes of encoded deltas held for peers: 1 GiB. */
   readonly pinnedBytes?: number;
+  /** Names that the store may hold: 1,048,576. */
+  readonly names?: number;
   /** How often to try before a silent peer is only probed: 8. */
   readonly attempts?: number;
   /** Bad messages that a peer may send at once: 16 … */
@@ -129,6 +131,13 @@ export interface Transmit {
 /** Why a delta was refused for good. */
 export type Refusal = "too-big" | "bad-bytes" | "forked" | "other";
 
+/** The largest of some values: under which name and key it stands, and how many bytes both have. */
+export interface Largest {
+  readonly bytes: number;
+  readonly name: string;
+  readonly key?: Data;
+}
+
 /** What happened. */
 export type ReplicaEvent =
   /** A delta of a peer was taken in. */
@@ -147,12 +156,40 @@ export type ReplicaEvent =
     }
   /** Loud: a peer has seen the same events and has another state. */
   | { readonly type: "diverged"; readonly peer: string; readonly version: Uint8Array }
-  /** A peer refused a delta for good. It is tried again after a pause. */
-  | { readonly type: "refused"; readonly peer: string; readonly why: Refusal }
+  /** A peer refused a delta for good. It is tried again after a pause; where it was too big, once something has changed. */
+  | { readonly type: "refused"; readonly peer: string; readonly why: Refusal; readonly largest?: Largest }
   /** A peer sent a delta that was refused for good here. */
   | { readonly type: "rejected"; readonly peer: string; readonly why: Refusal }
   /** A message would be longer than the peer accepts, and was not sent. */
   | { readonly type: "too-long"; readonly peer: string; readonly bytes: number }
+  /** A peer lacks more than it accepts at once. It gets nothing new until it accepts more, or the largest value is smaller. */
+  | {
+      readonly type: "too-large";
+      readonly peer: string;
+      readonly bytes: number;
+      readonly allowed: number;
+      readonly largest?: Largest;
+    }
+  /** A message was too long for what is between: from now on at most so many bytes are sent at once. */
+  | { readonly type: "undelivered"; readonly peer: string; readonly bytes: number; readonly reaches: number }
+  /** The store holds three quarters of what it may hold. */
+  | {
+      readonly type: "nearly-full";
+      readonly limit: "writers" | "events" | "names" | "other";
+      readonly used: number;
+      readonly allowed: number;
+    }
+  /** Somebody's clock is more than a day ahead, or this one's behind: its writes win over concurrent ones meanwhile. */
+  | {
+      readonly type: "stamp-ahead";
+      readonly from: string;
+      readonly replica: string;
+      readonly by: number;
+      readonly name: string;
+      readonly key?: Data;
+    }
+  /** Two processes take part under the name of one peer. */
+  | { readonly type: "two-sessions"; readonly peer: string }
   /** So many events were not polled in time. Confirmations are never among them. */
   | { readonly type: "events-lost"; readonly count: number }
   /** An event that this release has no form for. */
@@ -266,6 +303,14 @@ export class Replica {
     return this.#act(Act.Disconnected, id(args(), peer)).flag();
   }
 
+  /**
+   * A message of so many bytes did not reach a member for its length: a WebSocket was closed with 1009, a proxy answered
+   * 413. Shorter ones are sent from now on. Says whether there are any.
+   */
+  undelivered(peer: string, bytes: number): boolean {
+    return this.#act(Act.Undelivered, id(args(), peer).number(whole(bytes))).flag();
+  }
+
   /** A member is gone for good: its messages are refused. What it wrote stays. */
   retire(peer: string): boolean {
     return this.#act(Act.Retire, id(args(), peer)).flag();
@@ -367,6 +412,7 @@ const settings: readonly (keyof Timing | keyof Bounds)[] = [
   "watches",
   "stagings",
   "pinnedBytes",
+  "names",
   "attempts",
   "badBurst",
   "badPerSecond",
@@ -427,6 +473,19 @@ function putTopology(out: Out, topology: Topology): Out {
   }
 }
 
+const LIMITS = ["writers", "events", "names"] as const;
+
+function readPlace(input: In): { readonly name: string; readonly key?: Data } {
+  const name = input.text();
+  const key = input.option((input) => input.value());
+  return key === undefined ? { name } : { name, key };
+}
+
+function readLargest(input: In): { readonly largest?: Largest } {
+  const largest = input.option((input) => ({ bytes: input.number(), ...readPlace(input) }));
+  return largest === undefined ? {} : { largest };
+}
+
 function readEvent(input: In): ReplicaEvent {
   const refusal = (): Refusal => REFUSALS[input.number()] ?? "other";
   switch (input.number()) {
@@ -451,13 +510,29 @@ function readEvent(input: In): ReplicaEvent {
     case 4:
       return { type: "diverged", peer: input.text(), version: input.rest() };
     case 5:
-      return { type: "refused", peer: input.text(), why: refusal() };
+      return { type: "refused", peer: input.text(), why: refusal(), ...readLargest(input) };
     case 6:
       return { type: "rejected", peer: input.text(), why: refusal() };
     case 7:
       return { type: "too-long", peer: input.text(), bytes: input.number() };
     case 8:
       return { type: "events-lost", count: input.number() };
+    case 10: {
+      const [peer, bytes, allowed] = [input.text(), input.number(), input.number()];
+      return { type: "too-large", peer, bytes, allowed, ...readLargest(input) };
+    }
+    case 11:
+      return { type: "undelivered", peer: input.text(), bytes: input.number(), reaches: input.number() };
+    case 12: {
+      const limit = LIMITS[input.number()] ?? "other";
+      return { type: "nearly-full", limit, used: input.number(), allowed: input.number() };
+    }
+    case 13: {
+      const [from, replica, by] = [input.text(), input.text(), input.number()];
+      return { type: "stamp-ahead", from, replica, by, ...readPlace(input) };
+    }
+    case 14:
+      return { type: "two-sessions", peer: input.text() };
     default:
       return { type: "other" };
   }

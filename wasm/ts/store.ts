@@ -358,10 +358,14 @@ export class Store {
   /**
    * Makes several writes one: one delta, one call of each subscriber, visible together everywhere. Reads inside see
    * what was written so far; nothing can be taken in or encoded meanwhile (`in-batch`). If `write` throws, what it has
-   * written until then stays, as one. `write` must not be asynchronous.
+   * written until then stays, as one.
+   *
+   * @throws {@link CrdtError} `asynchronous` if `write` is an `async` function, which is not called then; or if it returns
+   * a promise, when what it has written until then stays, as one. What it goes on to write is no part of the batch.
    */
   batch<R>(write: () => R): R {
     checkCallback(write);
+    if (write.constructor.name === "AsyncFunction") throw asynchronous();
     this.document();
     this.#depth += 1;
     let result: R;
@@ -376,6 +380,11 @@ export class Store {
       throw error;
     }
     this.#leaveBatch();
+    if (isThenable(result)) {
+      // Whatever becomes of it, the call has failed.
+      result.then(undefined, () => undefined);
+      throw asynchronous();
+    }
     return result;
   }
 
@@ -569,6 +578,14 @@ export interface Store {
   [Symbol.dispose](): void;
 }
 disposable(Store);
+
+function asynchronous(): CrdtError {
+  return new CrdtError("asynchronous", "a batch ends when its function returns: await first, and write then");
+}
+
+function isThenable(result: unknown): result is PromiseLike<unknown> {
+  return typeof result === "object" && result !== null && typeof (result as { then?: unknown }).then === "function";
+}
 
 /** Lets `using` free it. Where the platform has no such symbol there is nothing to do. @internal */
 export function disposable(type: { readonly prototype: { free(): void } }): void {

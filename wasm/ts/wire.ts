@@ -209,7 +209,7 @@ export class Out {
       // Asked once: what stands in it may be getters, which change it. A hole is undefined, and refused.
       const { length } = value;
       this.number(length);
-      for (let at = 0; at < length; at++) this.value(value[at], depth - 1);
+      for (let at = 0; at < length; at++) this.#member(value[at], depth - 1, at);
       return this;
     }
     if (!isPlain(value)) throw new CrdtError("invalid-value", "only plain objects, arrays and Uint8Array can be kept");
@@ -221,9 +221,18 @@ export class Out {
     this.number(keys.length);
     for (const key of keys) {
       this.text(key);
-      this.value((value as Record<string, unknown>)[key], depth - 1);
+      this.#member((value as Record<string, unknown>)[key], depth - 1, key);
     }
     return this;
+  }
+
+  /** A part of a value. What is wrong with it names the way to it. */
+  #member(value: unknown, depth: number, key: string | number): void {
+    try {
+      this.value(value, depth);
+    } catch (error) {
+      throw error instanceof CrdtError ? error.within(key) : error;
+    }
   }
 }
 

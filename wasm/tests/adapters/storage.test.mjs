@@ -349,3 +349,62 @@ test("wrong options are refused, and the storage is given back", limit, async ()
   await assert.rejects(Sync.open({ storeId: "no uuid", storage: inner }), { name: "CrdtError", code: "invalid-id" });
   await inner.open();
 });
+
+/** Storage of which the test has the connections in its hands. */
+function connections(t) {
+  const made = [];
+  const factory = {
+    open(...args) {
+      const request = indexedDB.open(...args);
+      request.addEventListener("success", () => made.push(request.result));
+      return request;
+    },
+    deleteDatabase: (name) => indexedDB.deleteDatabase(name),
+  };
+  const [name, locks] = [`test ${(databases += 1)}`, fakeLocks()];
+  return { made, name, locks, storage: () => new IndexedDbStorage({ name, factory, locks }) };
+}
+
+test("a connection that the browser closes is opened again, and nothing is lost", limit, async (t) => {
+  const { made, storage, locks } = connections(t);
+  const first = await Sync.open({ storeId: STORE, storage: storage(), storageRetry: 5 });
+  for (let round = 0; round < 6; round++) {
+    first.store.set("s").add(round);
+    await first.stored();
+    const database = made.at(-1);
+    database.close();
+    // With a word, and without one.
+    if (round % 2 === 0) database.onclose?.(new Event("close"));
+  }
+  first.store.set("s").add("last");
+  await first.stored();
+  assert.equal(first.snapshot().storage.state, "saved");
+  assert.ok(made.length > 4);
+  end(first);
+  await released(locks);
+  const second = await open(t, { storage: storage() });
+  assert.equal(second.store.set("s").size, 7);
+  // The writer goes on: it was not given up.
+  second.store.set("s").add("more");
+  assert.equal(Object.keys(second.store.clock()).length, 1);
+});
+
+test("site data that is cleared is stored again, by all tabs", limit, async (t) => {
+  const { made, name, storage, locks } = connections(t);
+  const tabs = [0, 1].map(() => Sync.open({ storeId: STORE, storage: storage(), storageRetry: 5 }));
+  const [one, other] = await Promise.all(tabs);
+  one.store.set("s").add("of one");
+  other.store.set("s").add("of the other");
+  await Promise.all([one.stored(), other.stored()]);
+  // Clearing closes all connections.
+  await new Promise((resolve) => (indexedDB.deleteDatabase(name).onsuccess = resolve));
+  one.store.set("s").add("after");
+  await one.stored();
+  other.store.set("s").add("afterwards");
+  await other.stored();
+  assert.deepEqual([one, other].map((sync) => sync.snapshot().storage.state), ["saved", "saved"]);
+  [one, other].forEach(end);
+  await released(locks);
+  const next = await open(t, { storage: storage() });
+  assert.deepEqual(next.store.set("s").toArray().sort(), ["after", "afterwards", "of one", "of the other"]);
+});

@@ -29,6 +29,12 @@ class FakeSocket {
     this.onopen?.({});
   }
 
+  /** The other side got more at once than it takes. */
+  isTooLong() {
+    this.readyState = 3;
+    this.onclose?.({ code: 1009 });
+  }
+
   dies() {
     this.readyState = 3;
     this.onerror?.({});
@@ -49,17 +55,76 @@ class FakeSocket {
 
 /** A link over sockets that the test has in its hands. */
 function link(t, options = {}) {
-  const [sockets, states, received] = [[], [], []];
+  const [sockets, states, received, tooLong] = [[], [], [], []];
   const made = new WebSocketLink("ws://there", {
     connect: (url) => (sockets.push(new FakeSocket(url)), sockets.at(-1)),
     retry: 2,
     retryMax: 8,
     ...options,
   });
-  made.open({ state: (state, error) => states.push(error?.code ?? state), receive: (bytes) => received.push(bytes) });
+  made.open({ state: (state, error) => states.push(error?.code ?? state), receive: (bytes) => received.push(bytes), tooLong: (bytes) => tooLong.push(bytes) });
   t.after(() => made.close());
-  return { link: made, sockets, states, received };
+  return { link: made, sockets, states, received, tooLong };
 }
+
+test("a frame that was too long is told with its length", limit, async (t) => {
+  const { link: made, sockets, states, tooLong } = link(t);
+  sockets[0].opens();
+  for (const length of [100, 5_000, 300]) made.send(new Uint8Array(length));
+  sockets[0].isTooLong();
+  assert.deepEqual([tooLong, states.at(-1)], [[5_000], "connection"]);
+  await until(() => sockets.length === 2);
+  sockets[1].opens();
+  made.send(new Uint8Array(70));
+  sockets[1].dies();
+  await until(() => sockets.length === 3);
+  sockets[2].opens();
+  made.send(new Uint8Array(60));
+  sockets[2].isTooLong();
+  assert.deepEqual(tooLong, [5_000, 60]);
+});
+
+test("what a server takes no frames of goes in smaller ones, and the status says why", limit, async (t) => {
+  const relay = await startRelay({ port: 0, frameBytes: 20_000 });
+  t.after(() => relay.close());
+  const here = await open(t, { links: [to(relay, {})], announce: 1_000_000 });
+  await until(() => here.snapshot().state === "in-sync");
+  const problems = [];
+  here.subscribe(() => problems.push(here.snapshot().problem?.type));
+  here.store.set("words").addAll(Array.from({ length: 20_000 }, (_, at) => `word number ${at}`));
+  const server = await relay.sync(STORE);
+  await until(() => server.store.set("words").size === 20_000);
+  assert.ok(problems.includes("undelivered"));
+  // Small changes go on as if nothing had been.
+  here.store.counter("likes").increment();
+  await until(() => server.store.counter("likes").value === 1);
+});
+
+test("the relay forgets stores that nobody is connected to, and counts who died while they came", limit, async (t) => {
+  let opened;
+  const slow = new Promise((resolve) => (opened = resolve));
+  const storage = () => ({ open: async () => (await slow, { parts: [] }), append: async () => {}, close() {} });
+  const relay = await startRelay({ port: 0, stores: 1, idle: 20, storage });
+  t.after(() => relay.close());
+  const connect = (path) => new WebSocket(`ws://127.0.0.1:${relay.port}/${path}`);
+  const first = connect(STORE);
+  await new Promise((resolve) => first.on("open", resolve));
+  first.terminate();
+  assert.equal(relay.stores, 1);
+  opened();
+  const sync = await relay.sync(STORE);
+  await until(() => relay.stores === 0);
+  assert.deepEqual([sync.snapshot().links, sync.store.isFreed], [[], true]);
+  // There is room for another one.
+  const second = connect(STORE.replace("5a", "5b"));
+  await new Promise((resolve, reject) => {
+    second.on("open", () => setTimeout(resolve, 60));
+    second.on("close", reject);
+  });
+  assert.equal(relay.stores, 1);
+  second.terminate();
+  await until(() => relay.stores === 0);
+});
 
 test("a connection that breaks is made again, and again", limit, async (t) => {
   const { link: made, sockets, states } = link(t);

@@ -9,7 +9,8 @@ export interface Saved {
 /**
  * Where a store is kept: a log of parts, and now and then one part in place of many.
  *
- * Whatever throws or rejects leaves what is stored as it was. The calls come one at a time, `open` first.
+ * Whatever throws or rejects leaves what is stored as it was. The calls come one at a time, `open` first. One that rejects
+ * with `gone` says that what was stored is not there any more: `open` comes again then, and all that is not there is added.
  */
 export interface StorageAdapter {
   /**

@@ -1,6 +1,6 @@
 import { CrdtError } from "../index.js";
 import type { Saved, StorageAdapter } from "./adapter.js";
-import { failure } from "./failure.js";
+import { failure, gone } from "./failure.js";
 import { type Lease, leaseOneOf, type Locks, webLocks } from "./lease.js";
 
 /** Where and how to keep it. */
@@ -15,6 +15,8 @@ export interface IndexedDbOptions {
 
 const PARTS = "parts";
 const WRITERS = "writers";
+/** Among the writers: something random that tells this database from the next one of its name. */
+const GENERATION = "generation";
 
 /**
  * Keeps a store in IndexedDB. Tabs share one log of parts, and each tab has a writer of its own: it takes over the id
@@ -22,13 +24,16 @@ const WRITERS = "writers";
  * were ever open at once, not with every visit.
  *
  * A part and its writer's record are stored in one transaction that is durable when it ends (`strict`). What cannot be
- * stored throws `quota` or `storage`.
+ * stored throws `quota` or `storage`. A connection that the browser closes, as it does on phones and when site data is
+ * cleared, is opened again by the next write; if what was stored is gone by then, that write throws `gone`, and `open` begins anew.
  */
 export class IndexedDbStorage implements StorageAdapter {
   readonly #name: string;
   readonly #factory: IDBFactory;
   readonly #locks: Locks | undefined;
   #database: IDBDatabase | undefined;
+  /** Which database was opened; nothing before `open` and after `close`. */
+  #generation: string | undefined;
   #lease: Lease | undefined;
 
   constructor(options: IndexedDbOptions) {
@@ -43,9 +48,9 @@ export class IndexedDbStorage implements StorageAdapter {
       const names = await inTransaction<IDBValidKey[]>(database, "readonly", (at, answer) => {
         at.on(at.writers.getAllKeys(), answer);
       });
-      await this.#take(names.map(String));
+      await this.#take(names.map(String).filter((name) => name !== GENERATION));
       // Only now: nobody else can write under the id any more.
-      return await inTransaction<Saved>(database, "readonly", (at, answer) => this.#read(at, answer));
+      return await inTransaction<Saved>(database, "readwrite", (at, answer) => this.#read(at, answer));
     } catch (error) {
       this.close();
       throw failure(error);
@@ -78,6 +83,7 @@ export class IndexedDbStorage implements StorageAdapter {
   close(): void {
     this.#lease?.release();
     this.#lease = undefined;
+    this.#generation = undefined;
     this.#database?.close();
     this.#database = undefined;
   }
@@ -95,20 +101,31 @@ export class IndexedDbStorage implements StorageAdapter {
       request.result.createObjectStore(WRITERS);
     };
     const database = await result(request);
+    const lost = (): void => {
+      if (this.#database === database) this.#database = undefined;
+    };
     // Another tab wants to delete or upgrade it: it need not wait for us.
-    database.onversionchange = () => database.close();
+    database.onversionchange = () => {
+      database.close();
+      lost();
+    };
+    database.onclose = lost;
     this.#database = database;
     return database;
   }
 
   async #take(names: readonly string[]): Promise<void> {
-    if (this.#locks === undefined) return;
+    if (this.#locks === undefined || this.#lease !== undefined) return;
     const prefix = `dotted ${this.#name} `;
     // A new name for a tab that finds none free: nobody else can have it.
     this.#lease = await leaseOneOf(this.#locks, prefix, [...names, crypto.randomUUID()]);
   }
 
   #read(at: At, answer: (saved: Saved) => void): void {
+    at.on(at.writers.get(GENERATION), (found: string | undefined) => {
+      this.#generation = found ?? crypto.randomUUID();
+      if (found === undefined) at.writers.put(this.#generation, GENERATION);
+    });
     at.on(at.parts.getAll(), (parts: Uint8Array[]) => {
       if (this.#lease === undefined) return answer({ parts });
       at.on(at.writers.get(this.#lease.name), (writer: Uint8Array | undefined) => {
@@ -118,10 +135,22 @@ export class IndexedDbStorage implements StorageAdapter {
   }
 
   async #write(work: (at: At) => void): Promise<void> {
-    const database = this.#database;
-    if (database === undefined) throw new CrdtError("storage", "the storage is closed");
+    const generation = this.#generation;
+    if (generation === undefined) throw new CrdtError("storage", "the storage is closed");
+    const checked = (at: At): void => {
+      at.on(at.writers.get(GENERATION), (found: unknown) => {
+        if (found !== generation) throw gone();
+        work(at);
+      });
+    };
+    const attempt = async (): Promise<void> => inTransaction(this.#database ?? (await this.#connect()), "readwrite", checked);
     try {
-      await inTransaction<void>(database, "readwrite", work);
+      await attempt().catch((error: unknown) => {
+        // The browser has closed it without a word. Once more, with a connection of now.
+        if (!(error instanceof DOMException) || error.name !== "InvalidStateError") throw error;
+        this.#database = undefined;
+        return attempt();
+      });
     } catch (error) {
       throw failure(error);
     }

@@ -4,9 +4,9 @@ const encoder = new TextEncoder();
 
 /** What others show: name, colour, cursor, whatever is small. Never stored. */
 export interface PresenceOptions {
-  /** How long the others are shown without being heard, in milliseconds: 35,000. */
+  /** How long the others are shown without being heard, in milliseconds: 150,000, since hidden tabs speak once a minute. */
   readonly expire?: number;
-  /** How many others are kept: 256. Those heard last stay. */
+  /** How many others are kept: 1,024. Who is there stays; who comes when there are so many is shown once somebody goes. */
   readonly peers?: number;
   /** How long the JSON may be, in bytes: 4,096. */
   readonly bytes?: number;
@@ -36,8 +36,8 @@ export class Presence {
 
   /** @internal */
   constructor(options: PresenceOptions, send: () => void) {
-    this.#expire = options.expire ?? 35_000;
-    this.#peersMax = options.peers ?? 256;
+    this.#expire = options.expire ?? 150_000;
+    this.#peersMax = options.peers ?? 1_024;
     this.#bytesMax = options.bytes ?? 4_096;
     this.#send = send;
   }
@@ -109,14 +109,14 @@ export class Presence {
       return;
     }
     const before = this.#peers.get(peer);
+    // Otherwise each would push out another one, who comes back at once.
+    if (before === undefined && this.#peers.size >= this.#peersMax) return;
     this.#peers.delete(peer);
     if (before !== undefined && JSON.stringify(before.present.state) === JSON.stringify(state)) {
       this.#peers.set(peer, { present: before.present, heard: now, over });
       return;
     }
     this.#peers.set(peer, { present: { peer, state }, heard: now, over });
-    const [oldest] = this.#peers.keys();
-    if (this.#peers.size > this.#peersMax && oldest !== undefined) this.#peers.delete(oldest);
     this.#changed();
   }
 

@@ -162,8 +162,14 @@ export class Saver {
         failures = 0;
       } catch (thrown) {
         if (this.#isClosed) break;
-        await this.#failed(failure(thrown));
         this.#isWanted = true;
+        if (failure(thrown).code === "gone" && failures === 0) {
+          // It begins anew, with all that is here.
+          this.#isOpen = false;
+          failures = 1;
+          continue;
+        }
+        await this.#failed(failure(thrown));
         failures += 1;
         await this.#pause(Math.min(60_000, this.#retry * 2 ** Math.min(failures, 10)));
       }
@@ -224,6 +230,7 @@ export class Saver {
     this.#isOpen = true;
     this.#parts = parts.length;
     this.#damage = applyAll(this.store, parts);
+    this.#stored = versionOf(parts);
   }
 
   async #compact(): Promise<void> {
@@ -302,6 +309,17 @@ function applyAll(store: Store, parts: readonly Uint8Array[]): CrdtError | undef
     }
   }
   return first;
+}
+
+/** What was stored, as far as it can be read. */
+function versionOf(parts: readonly Uint8Array[]): Uint8Array {
+  const stored = new Store();
+  try {
+    applyAll(stored, parts);
+    return stored.version();
+  } finally {
+    stored.free();
+  }
 }
 
 /** Many parts as one. Throws if one cannot be read: then all of them stay. */

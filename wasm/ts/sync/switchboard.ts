@@ -1,5 +1,5 @@
 import { CrdtError, type Replica, type Unsubscribe } from "../index.js";
-import { decodeFrame, encodeFrame, type Frame, FrameKind, helloOf, readHello } from "./frame.js";
+import { decodeFrame, encodeFrame, type Frame, FrameKind, HEADER, helloOf, readHello } from "./frame.js";
 import type { Link, LinkState } from "./link.js";
 import { type Presence, reportLater } from "./presence.js";
 import type { LinkStatus } from "./status.js";
@@ -55,6 +55,7 @@ export class Switchboard {
     try {
       link.open({
         state: (state, error) => guard(() => this.#lineIs(line, state, error)),
+        tooLong: (bytes) => guard(() => this.#tooLong(line, bytes)),
         receive: (bytes) => guard(() => this.#receive(line, bytes)),
       });
     } catch (cause) {
@@ -130,6 +131,11 @@ export class Switchboard {
     // Those who were there may be reached another way, too.
     if (state === "closed") this.greetAll(true);
     this.#operator.changed();
+  }
+
+  #tooLong(line: Line, bytes: number): void {
+    const most = Math.max(bytes - HEADER, 0);
+    for (const [peer, known] of this.#peers) if (known.line === line) this.#operator.replica().undelivered(peer, most);
   }
 
   #receive(line: Line, bytes: Uint8Array): void {

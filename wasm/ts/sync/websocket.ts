@@ -31,6 +31,8 @@ export interface WebSocketOptions {
 }
 
 const OPEN = 1;
+/** The code with which a server closes that got a frame that is too long for it. */
+const TOO_BIG = 1009;
 
 /**
  * A WebSocket to a server that relays frames or takes part itself. It connects again whenever the connection breaks,
@@ -49,6 +51,8 @@ export class WebSocketLink implements Link {
   #queue: Uint8Array<ArrayBuffer>[] = [];
   #queued = 0;
   #failures = 0;
+  /** The longest frame that was sent on this connection: the one that is too long, if one is. */
+  #longest = 0;
   #heard = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #drain: ReturnType<typeof setTimeout> | undefined;
@@ -109,7 +113,10 @@ export class WebSocketLink implements Link {
     });
     socket.onmessage = (event: { readonly data: unknown }) => mine(() => this.#received(event.data))();
     socket.onerror = lost;
-    socket.onclose = lost;
+    socket.onclose = ({ code }: { readonly code?: number }) => {
+      if (code === TOO_BIG) mine(() => this.#listener?.tooLong(this.#longest))();
+      lost();
+    };
     this.#heard = Date.now();
     this.#watch = setInterval(() => {
       if (Date.now() - this.#heard > this.#silence) lost();
@@ -140,6 +147,7 @@ export class WebSocketLink implements Link {
     this.#drain = undefined;
     this.#queue = [];
     this.#queued = 0;
+    this.#longest = 0;
     const socket = this.#socket;
     this.#socket = undefined;
     if (socket === undefined) return;
@@ -161,6 +169,7 @@ export class WebSocketLink implements Link {
       this.#queued -= bytes.length;
       try {
         socket.send(bytes);
+        this.#longest = Math.max(this.#longest, bytes.length);
       } catch (error) {
         return this.#failed(new CrdtError("connection", `sending to ${this.name} failed`, { cause: error }));
       }
