@@ -161,6 +161,20 @@ impl<T> SortedRuns<T> {
         (run, place)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    pub(crate) fn get(&self, order: &dyn Fn(&T) -> Ordering) -> Option<&T> {
+        let (run, at) = self.place(order);
+        at.ok().map(|at| &self.runs[run][at])
+    }
+
+    pub(crate) fn get_mut(&mut self, order: &dyn Fn(&T) -> Ordering) -> Option<&mut T> {
+        let (run, at) = self.place(order);
+        at.ok().map(|at| &mut self.runs[run][at])
+    }
+
     /// Enters a value, and says whether it was not there.
     pub(crate) fn insert(&mut self, value: T, order: &dyn Fn(&T) -> Ordering) -> bool {
         let (run, Err(at)) = self.place(order) else { return false };
@@ -192,7 +206,7 @@ impl<T> SortedRuns<T> {
     }
 
     /// The values from a place on.
-    pub(crate) fn from(&self, order: &dyn Fn(&T) -> Ordering) -> impl Iterator<Item = &T> {
+    pub(crate) fn from<'a>(&'a self, order: &dyn Fn(&T) -> Ordering) -> impl Iterator<Item = &'a T> + use<'a, T> {
         let (run, at) = self.place(order);
         let at = at.unwrap_or_else(|at| at);
         let (first, rest) = self

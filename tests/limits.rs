@@ -234,6 +234,78 @@ fn a_delta_that_brings_nothing_is_never_refused() {
     assert!(set.encode() == before);
 }
 
+/// A value that was stored under higher limits than those of now takes in what does not make it hold more, in any order.
+#[test]
+fn a_value_above_its_limits_takes_in_what_does_not_grow() {
+    let (mut taken, mut refused) = (0, 0);
+    for seed in 0..2_000 {
+        let mut random = Random::new(seed);
+        let mut writers: Vec<_> = (0..4).map(|at| Writer::from_seed(seed * 10 + at)).collect();
+        let mut start = Mixed::new();
+        for at in 0..12 {
+            _ = operation_of(&mut start, &mut writers[at % 3], &mut random);
+        }
+        let limits = limits(1 + random.below(3), 1 + random.below(5), random.below(3));
+        assert!(Mixed::decode(&start.encode(), &Limits::unlimited()).is_ok());
+        let mut changed = [start.clone(), start.clone()];
+        for (at, value) in changed.iter_mut().enumerate() {
+            let by = [at, 3][usize::from(random.chance(20))];
+            _ = operation_of(value, &mut writers[by], &mut random);
+        }
+        let outcomes = [[0, 1], [1, 0]].map(|order| {
+            let mut value = start.clone();
+            let mut all_taken = true;
+            for at in order {
+                let (bytes, usage) = (value.encode(), value.usage());
+                match value.try_merge_within(&changed[at], &limits) {
+                    Ok(_) => taken += 1,
+                    Err(error) => {
+                        assert!(matches!(error, ApplyError::OverLimit(_)) && value.encode() == bytes, "{seed}");
+                        let mut plain = value.clone();
+                        plain.merge(&changed[at]);
+                        let grows = |limit| plain.usage().of(limit) > limits.of(limit).max(usage.of(limit));
+                        assert!([Limit::Writers, Limit::Events, Limit::Names].into_iter().any(grows), "{seed}");
+                        (refused, all_taken) = (refused + 1, false);
+                    }
+                }
+                for limit in [Limit::Writers, Limit::Events, Limit::Names] {
+                    assert!(value.usage().of(limit) <= limits.of(limit).max(usage.of(limit)), "{seed}");
+                }
+            }
+            all_taken.then(|| value.encode())
+        });
+        if let [Some(one), Some(other)] = outcomes {
+            assert!(one == other, "{seed}");
+        }
+    }
+    assert!(taken > 1_000 && refused > 300, "{taken} {refused}");
+}
+
+/// The same through messages: whoever has lowered its limits goes on with those who are known.
+#[test]
+fn a_replica_above_its_limits_keeps_up_with_those_it_knows() {
+    let mut group = Group::new(&[Limits::default(), Limits::default()]);
+    for at in 100..140 {
+        group.replicas[1].update(|store, _| _ = store.counter("x").increment(&mut Writer::from_seed(at), 1)).unwrap();
+    }
+    group.put(0, "a", 1).unwrap();
+    group.put(1, "b", 1).unwrap();
+    group.run(1_000);
+    let store = group.replicas[0].value().clone();
+    let mut config = group.replicas[0].config().clone();
+    config.bounds.decode = Limits::default().with_writers(10).with_events(20);
+    group.replicas[0] = Replica::new(store, Writer::from_seed(999), config);
+    group.replicas[0].join(PeerId::from_seed(1), Role::Observer).unwrap();
+    group.run(1_000);
+    _ = group.events(0);
+    group.replicas[1].update(|store, writer| _ = store.register("a").set(writer, 2)).unwrap();
+    group.run(2_000);
+    assert_eq!(group.replicas[0].value().clone().register("a").get(), Some(&2.into()));
+    let stranger = |store: &mut Store, _: &mut Writer| _ = store.register("b").set(&mut Writer::from_seed(77), 3);
+    group.replicas[1].update(stranger).unwrap_err();
+    assert!(group.replicas[0].value() == group.replicas[1].value());
+}
+
 /// Operations are counted as deltas are: what they bring, what they supersede, and the writers of their tables.
 #[test]
 fn operations_are_refused_up_to_the_last_event() {

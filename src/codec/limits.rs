@@ -137,6 +137,15 @@ impl From<Limit> for DecodeError {
     }
 }
 
+impl Limits {
+    /// The same for a value that holds more than they allow, because it was stored before they were lowered: it may not
+    /// hold more than it does.
+    pub(crate) fn raised_to(&self, usage: &Usage) -> Self {
+        let [writers, events, names] = Limit::ALL.map(|limit| self.of(limit).max(usage.of(limit)));
+        self.clone().with_writers(writers).with_events(events).with_names(names)
+    }
+}
+
 /// The largest of some values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

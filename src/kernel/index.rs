@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
 
 use crate::hashing::Keyed;
 use crate::sorted::SortedRuns;
@@ -21,11 +21,27 @@ pub(crate) struct Index {
 struct Log {
     /// The window that is written to. Its start is behind all others.
     last: Dense,
-    /// By window. None is empty.
-    older: HashMap<u64, Segment, Keyed>,
-    /// The windows of `older` in their order, which changes rarely and is read rarely.
+    older: Older,
+}
+
+/// Segments by window. None is empty.
+///
+/// In groups of neighbours, so that no table that grows is large.
+#[derive(Clone, Default)]
+struct Older {
+    groups: SortedRuns<Group>,
+    /// The windows in their order, which changes rarely and is read rarely.
     windows: SortedRuns<u64>,
 }
+
+#[derive(Clone)]
+struct Group {
+    number: u64,
+    segments: HashMap<u64, Segment, Keyed>,
+}
+
+/// How many windows a group spans.
+const GROUP: u64 = 512;
 
 /// A window of counters that is dense enough to be addressed by counter.
 #[derive(Clone, Default)]
@@ -214,12 +230,61 @@ impl Segment {
     }
 }
 
+impl Older {
+    fn is_empty(&self) -> bool {
+        self.windows.is_empty()
+    }
+
+    fn get(&self, window: u64) -> Option<&Segment> {
+        self.groups.get(&in_group(window))?.segments.get(&window)
+    }
+
+    fn get_mut(&mut self, window: u64) -> Option<&mut Segment> {
+        self.groups.get_mut(&in_group(window))?.segments.get_mut(&window)
+    }
+
+    /// Enters a segment of a window that has none.
+    fn insert(&mut self, segment: Segment) {
+        let window = segment.window();
+        self.windows.insert(window, &|other| other.cmp(&window));
+        let order = in_group(window);
+        match self.groups.get_mut(&order) {
+            Some(group) => _ = group.segments.insert(window, segment),
+            None => {
+                let segments = core::iter::once((window, segment)).collect();
+                self.groups.insert(Group { number: window / GROUP, segments }, &order);
+            }
+        }
+    }
+
+    fn remove(&mut self, window: u64) {
+        self.windows.remove(&|other| other.cmp(&window));
+        let order = in_group(window);
+        if let Some(group) = self.groups.get_mut(&order) {
+            group.segments.remove(&window);
+            if group.segments.is_empty() {
+                self.groups.remove(&order);
+            }
+        }
+    }
+
+    /// The segments from a window on.
+    fn from(&self, window: u64) -> impl Iterator<Item = &Segment> {
+        self.windows.from(&move |other| other.cmp(&window)).filter_map(|&window| self.get(window))
+    }
+}
+
+/// Where a group stands beside that of a window.
+fn in_group(window: u64) -> impl Fn(&Group) -> Ordering {
+    move |group| group.number.cmp(&(window / GROUP))
+}
+
 impl Log {
     fn get(&self, counter: u64) -> Option<u32> {
         if window(counter) == window(self.last.start) {
             return self.last.get(counter);
         }
-        self.older.get(&window(counter))?.get(counter)
+        self.older.get(window(counter))?.get(counter)
     }
 
     #[inline]
@@ -234,14 +299,12 @@ impl Log {
     fn set_elsewhere(&mut self, counter: u64, slot: u32) {
         let unused = self.last.live == 0;
         if window(counter) < window(self.last.start) && !(unused && self.older.is_empty()) {
-            match self.older.entry(window(counter)) {
-                Entry::Occupied(mut segment) => segment.get_mut().set(counter, slot),
-                Entry::Vacant(place) => {
+            match self.older.get_mut(window(counter)) {
+                Some(segment) => segment.set(counter, slot),
+                None => {
                     let mut dense = Dense::default();
                     dense.restart(counter, slot);
-                    let window = *place.key();
-                    self.windows.insert(window, &|other| other.cmp(&window));
-                    place.insert(Segment::Dense(dense));
+                    self.older.insert(Segment::Dense(dense));
                 }
             }
         } else if unused {
@@ -262,9 +325,7 @@ impl Log {
         if full.len() < SPARSE_BELOW {
             full.thin_out();
         }
-        let window = full.window();
-        self.windows.insert(window, &|other| other.cmp(&window));
-        self.older.insert(window, full);
+        self.older.insert(full);
     }
 
     #[inline]
@@ -272,7 +333,7 @@ impl Log {
         if window(counter) == window(self.last.start) {
             return self.last.remove(counter);
         }
-        let Some(segment) = self.older.get_mut(&window(counter)) else { return };
+        let Some(segment) = self.older.get_mut(window(counter)) else { return };
         segment.remove(counter);
         if segment.len() < SPARSE_BELOW {
             self.thin_out(window(counter));
@@ -281,10 +342,9 @@ impl Log {
 
     #[cold]
     fn thin_out(&mut self, window: u64) {
-        let Some(segment) = self.older.get_mut(&window) else { return };
+        let Some(segment) = self.older.get_mut(window) else { return };
         if segment.len() == 0 {
-            self.older.remove(&window);
-            self.windows.remove(&|other| other.cmp(&window));
+            self.older.remove(window);
         } else if matches!(segment, Segment::Dense(dense) if dense.slots.len() > SPAN / 4) {
             segment.thin_out();
         }
@@ -309,12 +369,7 @@ impl Log {
     #[inline]
     fn visit_after(&self, counter: u64, visit: &mut impl FnMut(u64, u32)) {
         if window(counter + 1) < window(self.last.start) {
-            let from = window(counter + 1);
-            for window in self.windows.from(&|other| other.cmp(&from)) {
-                if let Some(segment) = self.older.get(window) {
-                    segment.visit(counter + 1, visit);
-                }
-            }
+            self.older.from(window(counter + 1)).for_each(|segment| segment.visit(counter + 1, visit));
         }
         self.last.visit(counter + 1, visit);
     }
@@ -394,7 +449,7 @@ mod tests {
         };
         for round in 0..60 {
             let (mut index, mut map) = (Index::default(), BTreeMap::new());
-            let (mut next, spread) = (1, [1, 3, 700][round % 3]);
+            let (mut next, spread) = (1, [1, 3, 700, 1 << 21][round % 4]);
             for _ in 0..3_000 {
                 match random(10) {
                     0..5 => {
@@ -434,7 +489,10 @@ mod tests {
                 assert!(map.range(after + 1..).map(|(&c, &s)| (c, s)).eq(seen));
             }
             let log = &index.logs[0];
-            assert!(log.older.len() <= 2 * map.len() + 2, "{} for {}", log.older.len(), map.len());
+            let windows = log.older.windows.iter().count();
+            assert!(windows <= 2 * map.len() + 2, "{windows} for {}", map.len());
+            let segments = log.older.groups.iter().map(|group| group.segments.len());
+            assert_eq!(segments.sum::<usize>(), windows);
         }
     }
 }

@@ -14,7 +14,8 @@ use crate::mutants::{self, Mutant};
 
 impl<F: Fragment> Causal<F> {
     /// As [`apply`](Causal::apply), for what comes from outside: refuses what would make the value hold more than the
-    /// limits allow, counted exactly, on the value as it would be.
+    /// limits allow, counted exactly, on the value as it would be. A value that holds more than that already, because it was
+    /// stored under higher limits, takes in what does not make it hold more.
     ///
     /// Near the limits that costs O(writers + changes); where the delta lists what is alive, since removals were forgotten,
     /// or names come and go, a copy of the value.
@@ -64,6 +65,7 @@ impl<F: Fragment> Causal<F> {
         attempt: &dyn Fn(&mut Self) -> Result<Applied, ApplyError>,
     ) -> Result<(), ApplyError> {
         let usage = self.usage();
+        let limits = &limits.raised_to(&usage);
         let mut listed = 0;
         F::listed(body, &mut |_| listed += 1);
         let most = Usage::new(usage.writers + theirs.slots(), usage.events + listed, usage.names + listed);

@@ -50,7 +50,7 @@ impl<C: DeltaCrdt> Replica<C> {
         if bytes.len() > bounds.message_bytes {
             return Err(ReplicaError::TooLong { peer: from, bytes: bytes.len() });
         }
-        let limits = bounds.decode.clone().with_bytes(bounds.message_bytes);
+        let limits = bounds.decode.raised_to(&self.value.usage()).with_bytes(bounds.message_bytes);
         let (sender, message) =
             Message::decode(bytes, &limits).map_err(|error| ReplicaError::Malformed { peer: from, error })?;
         if sender.store != self.config.store {
@@ -288,7 +288,8 @@ impl<C: DeltaCrdt> Replica<C> {
     }
 
     fn take_in(&mut self, from: PeerId, id: u64, bytes: &[u8]) -> Result<(), ReplicaError> {
-        let delta = C::decode_delta(bytes, &self.config.bounds.decode).map_err(|error| {
+        let limits = self.config.bounds.decode.raised_to(&self.value.usage());
+        let delta = C::decode_delta(bytes, &limits).map_err(|error| {
             let too_big = matches!(error, DecodeError::TooLarge(_));
             self.reject(from, id, if too_big { Refusal::TooBig } else { Refusal::BadBytes }, error)
         })?;
