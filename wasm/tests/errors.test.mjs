@@ -48,6 +48,26 @@ test("values that cannot be kept are refused, and nothing is written", () => {
   assert.equal(set.size, 2);
 });
 
+test("an error names the member that cannot be kept", () => {
+  const map = new LwwMap();
+  const wrong = [
+    [{ items: [1, 2, 3, { price: () => 1 }] }, "value.items[3].price: a function cannot be kept"],
+    [[[undefined]], "value[0][0]: undefined cannot be kept"],
+    [{ "a b": { ok: 1, "": 2n ** 64n } }, 'value["a b"][""]: a bigint has more than 64 bits'],
+    [{ at: { "\ud800": 1 } }, 'value.at["\\ud800"]: a text has a lone surrogate'],
+    [{ when: new Date() }, "value.when: only plain objects, arrays and Uint8Array can be kept"],
+    [Symbol("x"), "a symbol cannot be kept"],
+  ];
+  for (const [value, message] of wrong) assert.throws(() => map.set("k", value), { name: "CrdtError", message });
+  const mine = new Error("mine");
+  assert.throws(() => map.set("k", { get a() { throw mine; } }), mine);
+  const cycle = {};
+  cycle.cycle = cycle;
+  const long = { [`${"k".repeat(10_000)} `]: cycle };
+  assert.throws(() => map.set("k", long), (error) => error.code === "too-deep" && error.message.length < 400);
+  assert.equal(map.size, 0);
+});
+
 test("lone surrogates do not make two keys one", () => {
   const map = new LwwMap();
   assert.throws(() => map.set("\ud800", 1), failsWith("invalid-text"));

@@ -16,7 +16,7 @@
  * | `in-conflict` `not-a-group` `no-such-key` | the value cannot be written there |
  * | `invalid-value` `invalid-text` `invalid-id` `invalid-argument` | an argument cannot be used |
  * | `not-member` `retired` `muted` `myself` `forked` `same-writer` `no-replica` `is-replica` `refused` | a rule of replication |
- * | `quota` `storage` | there is no room left where the store is kept, or it fails otherwise |
+ * | `quota` `storage` `damaged` | where the store is kept there is no room left, it fails otherwise, or nothing can be read |
  * | `connection` | a link to others is lost |
  * | `freed` `not-ready` `in-batch` | the call comes at a wrong time |
  * | `internal` | a defect of this package: please report it |
@@ -34,7 +34,7 @@ export type CrdtErrorCode =
   | "invalid-value" | "invalid-text" | "invalid-id" | "invalid-argument"
   | "not-member" | "retired" | "muted" | "myself" | "forked" | "same-writer"
   | "no-replica" | "is-replica" | "refused"
-  | "quota" | "storage" | "connection"
+  | "quota" | "storage" | "damaged" | "connection"
   | "freed" | "not-ready" | "in-batch" | "internal";
 
 /** What every call of this package throws. Whatever threw it has changed nothing. */

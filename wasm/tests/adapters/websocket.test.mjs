@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { WebSocketLink } from "dotted-crdt/sync";
+import { MemoryStorage } from "dotted-crdt/storage";
+import { Sync, WebSocketLink } from "dotted-crdt/sync";
 import { WebSocket } from "ws";
 
 import { startRelay } from "../../relay/relay.mjs";
@@ -218,4 +219,66 @@ test("the relay turns away other sites, wrong paths, too many, and what is too l
   first.send("text");
   assert.equal(await outcome(new WebSocket(url())), "open");
   first.terminate();
+});
+
+/** A storage that is opened when it is let. */
+function gated(inner) {
+  let open;
+  const gate = new Promise((resolve) => (open = resolve));
+  return {
+    let: open,
+    open: async () => (await gate, inner.open()),
+    append: (...given) => inner.append(...given),
+    compact: (merge) => inner.compact(merge),
+    close: () => inner.close(),
+  };
+}
+
+test("a connection that dies while its store opens is not attached", limit, async (t) => {
+  const storage = gated(new MemoryStorage());
+  const relay = await startRelay({ port: 0, storage: () => storage });
+  t.after(() => relay.close());
+  const url = `ws://127.0.0.1:${relay.port}/${STORE}`;
+  const dying = new WebSocket(url);
+  await new Promise((resolve) => (dying.onopen = resolve));
+  dying.terminate();
+  await new Promise((resolve) => (dying.onclose = resolve));
+  const living = new WebSocket(url);
+  await new Promise((resolve) => (living.onopen = resolve));
+  // The server has seen the first one go by the time it answers another one.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  storage.let();
+  const server = await relay.sync(STORE);
+  await until(() => server.snapshot().links.length > 0);
+  assert.equal(server.snapshot().links.length, 1);
+  living.close();
+  await until(() => server.snapshot().links.length === 0);
+});
+
+test("the relay forgets stores that nobody uses, once they are stored, and opens them again", limit, async (t) => {
+  const kept = new Map();
+  const storage = (id) => kept.get(id) ?? kept.set(id, new MemoryStorage()).get(id);
+  const relay = await startRelay({ port: 0, stores: 2, idle: 1_000_000, storage });
+  t.after(() => relay.close());
+  const id = (at) => `00000000-0000-4000-8000-00000000000${at}`;
+  const visit = async (at, check) => {
+    const link = new WebSocketLink(`ws://127.0.0.1:${relay.port}/${id(at)}`, { connect: (url) => new WebSocket(url), retry: 5, retryMax: 20 });
+    const sync = await Sync.open({ storeId: id(at), links: [link] });
+    await until(() => sync.snapshot().state === "in-sync");
+    check(sync.store);
+    await until(() => sync.snapshot().state === "in-sync");
+    sync.close();
+    sync.store.free();
+  };
+  // More, one after the other, than there is room for.
+  for (let at = 0; at < 5; at++) await visit(at, (store) => store.counter("c").increment(at + 1));
+  assert.equal(relay.stores, 2);
+  for (let at = 0; at < 5; at++) await visit(at, (store) => assert.equal(store.counter("c").value, at + 1));
+  const short = await startRelay({ port: 0, idle: 10 });
+  t.after(() => short.close());
+  const one = new WebSocket(`ws://127.0.0.1:${short.port}/${STORE}`);
+  await new Promise((resolve) => (one.onopen = resolve));
+  await until(() => short.stores === 1);
+  one.close();
+  await until(() => short.stores === 0);
 });

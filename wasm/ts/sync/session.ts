@@ -37,6 +37,11 @@ export interface SyncOptions {
   readonly silence?: number;
   /** The first pause before storing is tried again: 1,000. */
   readonly storageRetry?: number;
+  /**
+   * Whether to begin with nothing if there is something stored of which nothing can be read; it stays where it is, and
+   * `snapshot().storage` says why. By default `open` fails then: a person may want to know.
+   */
+  readonly acceptDamage?: boolean;
   /** Whether to pass on what others show, and frames for others. For servers. Each link is one peer then. */
   readonly relay?: boolean;
 }
@@ -74,9 +79,15 @@ export class Sync {
   readonly #beat: ReturnType<typeof setInterval>;
   readonly #ends: Unsubscribe[] = [];
 
-  /** Loads what is stored and begins. It fails only for wrong options. */
+  /**
+   * Loads what is stored and begins. A storage that fails does not keep it from that: `snapshot().storage` tells.
+   *
+   * @throws {@link CrdtError} `damaged` if there is something stored, and nothing of it can be read: see `acceptDamage`.
+   * Or what is wrong with the options.
+   */
   static async open(options: SyncOptions): Promise<Sync> {
-    const saver = options.storage === undefined ? undefined : await Saver.open(options.storage, options.storageRetry ?? 1_000);
+    const { storage, storageRetry = 1_000, acceptDamage = false } = options;
+    const saver = storage === undefined ? undefined : await Saver.open(storage, storageRetry, acceptDamage);
     let sync: Sync | undefined;
     try {
       sync = new Sync(options, saver);
@@ -277,8 +288,9 @@ export class Sync {
     this.#problem = event;
     if (event.type !== "forked") return;
     // A copy of this profile writes, too. What was written here goes on under a new id.
+    const { replica } = this.store;
     this.#replica.rebase();
-    this.#saver?.replace();
+    this.#saver?.replace(replica);
     this.#soon();
   }
 
