@@ -1,11 +1,12 @@
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use dotted::replication::Rebalancer;
 use dotted::{
-    Applied, ByName, DecodeError, Delta, Dot, Edit, Limits, Mut, Store, StoreBody, Timestamp, VersionVector, Writer,
-    WriterRecord,
+    Applied, ByName, Checkpoint, DecodeError, Delta, Dot, Edit, Limits, Mut, Store, StoreBody, Timestamp,
+    VersionVector, Writer, WriterRecord,
 };
 use uuid::Uuid;
 use wasm_bindgen::JsValue;
@@ -17,17 +18,39 @@ use crate::member::Tickets;
 use crate::wire::{In, Out};
 use crate::{changes, member, read, settle, write};
 
-/// What the clock of the writers showed last, in milliseconds. Every write brings its time along.
-static NOW: AtomicU64 = AtomicU64::new(0);
+/// What the clock of a document's writers shows, in milliseconds. Every write brings its time along.
+#[derive(Clone, Default)]
+pub(crate) struct Clock(Arc<AtomicU64>);
 
-fn clock() -> Timestamp {
-    Timestamp::from_millis(NOW.load(Ordering::Relaxed))
+impl Clock {
+    fn set(&self, now: f64) {
+        self.0.store(now as u64, Ordering::Relaxed);
+    }
+
+    fn read(self) -> impl FnMut() -> Timestamp + Send + Sync + 'static {
+        move || Timestamp::from_millis(self.0.load(Ordering::Relaxed))
+    }
+
+    /// A writer with this id and this clock.
+    pub(crate) fn writer(&self, uuid: Uuid) -> Writer {
+        Writer::with_clock(uuid, self.clone().read())
+    }
+}
+
+/// A group that spans several calls: where the writer was, and what was written last.
+struct Group {
+    before: Checkpoint,
+    last: Option<Dot>,
 }
 
 /// A store with its writer, which may be a member of a group.
 #[wasm_bindgen]
 pub struct Document {
     pub(crate) holder: Holder,
+    pub(crate) clock: Clock,
+    /// What is taken in from others.
+    pub(crate) limits: Limits,
+    groups: Vec<Group>,
     /// Whether local writes are fetched.
     sends: bool,
     /// The version before the first local write that was not fetched yet. Only then a copy is made: what is taken in
@@ -84,15 +107,15 @@ impl Document {
         self.before = None;
     }
 
-    fn apply_bytes(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
-        let taken = match Delta::<StoreBody>::decode(bytes, &Limits::default()) {
+    fn apply_bytes(&mut self, bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, Failure> {
+        let taken = match Delta::<StoreBody>::decode(bytes, limits) {
             Ok(delta) => {
                 let mut delta = Some(delta);
-                self.holder.update(|live, _| Ok(delta.take().map(|delta| live.apply(delta)).transpose()?))
+                self.holder.update(|live, _| Ok(delta.take().map(|delta| live.apply(delta, limits)).transpose()?))
             }
             Err(DecodeError::WrongKind) => {
-                let state = Store::decode(bytes, &Limits::default())?;
-                self.holder.update(|live, _| Ok(Some(live.merge(&state)?)))
+                let state = Store::decode(bytes, limits)?;
+                self.holder.update(|live, _| Ok(Some(live.merge(&state, limits)?)))
             }
             Err(error) => Err(error.into()),
         };
@@ -114,28 +137,37 @@ impl Document {
     }
 }
 
-pub(crate) fn set_time(now: f64) {
-    NOW.store(now as u64, Ordering::Relaxed);
-}
-
-/// A writer with this id and the clock of the writes.
-pub(crate) fn writer(uuid: Uuid) -> Writer {
-    Writer::with_clock(uuid, clock)
-}
-
 #[wasm_bindgen]
 impl Document {
     /// An empty store, written under this UUID: 16 bytes, random, and never used before.
     #[wasm_bindgen(constructor)]
     pub fn new(uuid: &[u8]) -> Result<Document, JsValue> {
         let uuid = Uuid::from_slice(uuid).map_err(|_| Failure::ARGUMENT)?;
-        let holder = Holder::Plain(Box::default(), writer(uuid));
-        Ok(Self { holder, sends: false, before: None, last: None, tickets: Tickets::default(), rebalancer: None })
+        let clock = Clock::default();
+        Ok(Self {
+            holder: Holder::Plain(Box::default(), clock.writer(uuid)),
+            clock,
+            limits: Limits::default(),
+            groups: Vec::new(),
+            sends: false,
+            before: None,
+            last: None,
+            tickets: Tickets::default(),
+            rebalancer: None,
+        })
+    }
+
+    /// Sets what is taken in from others, in the order of `ts/store.ts`.
+    pub fn limit(&mut self, arguments: &[u8]) -> Result<(), JsValue> {
+        let Limits { bytes, writers, events, names, .. } = &mut self.limits;
+        let mut input = In::new(arguments);
+        [bytes, writers, events, names].into_iter().try_for_each(|field| member::set(&mut input, field, usize::MAX))?;
+        Ok(())
     }
 
     /// Begins with a state, exactly as it was, instead of an empty store.
     pub fn begin(&mut self, state: &[u8]) -> Result<(), JsValue> {
-        let state = Store::decode(state, &Limits::default()).map_err(Failure::from)?;
+        let state = Store::decode(state, &self.limits).map_err(Failure::from)?;
         match &mut self.holder {
             Holder::Plain(store, _) if store.version().is_empty() => {
                 **store = state;
@@ -150,7 +182,7 @@ impl Document {
         let record = WriterRecord::decode(record, &Limits::default()).map_err(Failure::from)?;
         match &mut self.holder {
             Holder::Plain(_, writer) if writer.branches() == 0 => {
-                *writer = Writer::resume_exclusive_with_clock(record, clock);
+                *writer = Writer::resume_exclusive_with_clock(record, self.clock.clone().read());
                 Ok(())
             }
             _ => Err(Failure::new("invalid-argument", "something was written already").into()),
@@ -159,14 +191,14 @@ impl Document {
 
     /// Writes a group to one value, at this time. Returns how many of its parts had an effect.
     pub fn write(&mut self, now: f64, op: u8, arguments: &[u8]) -> Result<u32, JsValue> {
-        set_time(now);
+        self.clock.set(now);
         self.will_write()?;
         Ok(write::write(self, op, In::new(arguments))?)
     }
 
     /// Settles conflicts, at this time. Answers with what was settled.
     pub fn settle(&mut self, now: f64, op: u8, arguments: &[u8]) -> Result<Vec<u8>, JsValue> {
-        set_time(now);
+        self.clock.set(now);
         self.will_write()?;
         Ok(settle::settle(self, op, In::new(arguments))?)
     }
@@ -183,13 +215,35 @@ impl Document {
 
     /// Takes in a delta or a state. Returns how many events and keys changed.
     pub fn apply(&mut self, bytes: &[u8]) -> Result<Vec<u8>, JsValue> {
-        Ok(self.apply_bytes(bytes)?)
+        let limits = self.limits.clone();
+        Ok(self.apply_bytes(bytes, &limits)?)
+    }
+
+    /// The same for what was stored here: it is taken in whatever the limits are.
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<Vec<u8>, JsValue> {
+        Ok(self.apply_bytes(bytes, &Limits::unlimited())?)
+    }
+
+    /// Begins a group that spans several calls (0), ends it (1), or takes back what was written since it began (2) and
+    /// says whether that could be done: it cannot after anything but writes.
+    pub fn group(&mut self, op: u8) -> Result<bool, JsValue> {
+        if op == 0 {
+            let before = self.holder.begin_trial()?;
+            self.groups.push(Group { before, last: self.last });
+            return Ok(false);
+        }
+        let Some(Group { before, last }) = self.groups.pop() else { return Err(Failure::ARGUMENT.into()) };
+        let taken_back = self.holder.end_trial(before, op == 1)?;
+        if taken_back {
+            self.last = last;
+        }
+        Ok(taken_back)
     }
 
     /// Takes in what another one has. Returns how many events and keys changed.
     pub fn merge(&mut self, other: &Document) -> Result<Vec<u8>, JsValue> {
-        let other = other.store()?;
-        let applied = self.holder.update(|live, _| Ok(live.merge(other)?))?;
+        let (other, limits) = (other.store()?, &self.limits);
+        let applied = self.holder.update(|live, _| Ok(live.merge(other, limits)?))?;
         Ok(self.took(applied))
     }
 
@@ -234,7 +288,7 @@ impl Document {
 
     /// Does something as a member of a group. Answers with bytes.
     pub fn act(&mut self, op: u8, now: f64, arguments: &[u8]) -> Result<Vec<u8>, JsValue> {
-        set_time(now);
+        self.clock.set(now);
         Ok(member::act(self, op, now as u64, In::new(arguments))?)
     }
 }

@@ -27,6 +27,11 @@ mod write;
 
 pub use document::Document;
 
+/// The number of the interface, as a name, so that it is seen before anything of a file is run: one more whenever what crosses
+/// the boundary means something else. `ts/core.ts` has the same one.
+#[wasm_bindgen::prelude::wasm_bindgen(js_name = "interface_1")]
+pub fn interface() {}
+
 /// Something random, once, before anything is made: where memory is the same at each start, hash tables are otherwise
 /// keyed the same.
 #[wasm_bindgen::prelude::wasm_bindgen]

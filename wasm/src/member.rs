@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 use dotted::replication::{
     Config, Event, Level, PeerId, Rebalancer, Rebalancing, Refusal, Replica, Role, SpendError, Ticket, Topology,
 };
-use dotted::{DeltaCrdt, Dot, Limits, VersionVector, Watched};
+use dotted::{DeltaCrdt, Dot, Largest, Limit, Limits, VersionVector, Watched};
 
-use crate::document::{self, Document};
+use crate::document::Document;
 use crate::failure::Failure;
 use crate::holder::Holder;
 use crate::names::act as op;
@@ -19,6 +19,7 @@ use crate::wire::{In, Out};
 pub fn start(document: &mut Document, mut input: In<'_>) -> Result<(), Failure> {
     let mut config = Config::new(input.peer()?, input.uuid()?, input.number()?);
     config.durable = input.number()? == 1;
+    config.bounds.decode = document.limits.clone();
     config.topology = topology(&mut input)?;
     set_all(&mut config, &mut input)?;
     let rebalancer = input.option(rebalancer)?;
@@ -90,7 +91,7 @@ fn size(number: u64) -> usize {
 }
 
 /// A setting that may be given, no greater than its type holds.
-fn set<T: TryFrom<u64>>(input: &mut In<'_>, field: &mut T, max: T) -> Result<(), Failure> {
+pub fn set<T: TryFrom<u64>>(input: &mut In<'_>, field: &mut T, max: T) -> Result<(), Failure> {
     if let Some(number) = input.option(In::number)? {
         *field = T::try_from(number).unwrap_or(max);
     }
@@ -117,6 +118,7 @@ fn set_all(config: &mut Config, input: &mut In<'_>) -> Result<(), Failure> {
         &mut bounds.decode.bytes,
         &mut bounds.decode.events,
         &mut bounds.decode.writers,
+        &mut bounds.decode.names,
         &mut bounds.members,
         &mut bounds.events,
         &mut bounds.tickets,
@@ -201,6 +203,10 @@ pub fn act(document: &mut Document, op: u8, now: u64, mut input: In<'_>) -> Resu
         }
         op::CONNECTED => out.flag(replica.connected(input.peer()?)),
         op::DISCONNECTED => out.flag(replica.disconnected(input.peer()?)),
+        op::UNDELIVERED => {
+            let peer = input.peer()?;
+            out.flag(replica.undelivered(peer, size(input.number()?)));
+        }
         op::RETIRE => out.flag(replica.retire(input.peer()?)),
         op::TOPOLOGY => replica.set_topology(topology(&mut input)?),
         op::PERSISTED => replica.persisted(&VersionVector::decode(input.bytes()?, &Limits::default())?),
@@ -216,7 +222,7 @@ pub fn act(document: &mut Document, op: u8, now: u64, mut input: In<'_>) -> Resu
             out.number(document.tickets.add(ticket));
         }
         op::REBASE => {
-            replica.rebase(document::writer(input.uuid()?))?;
+            replica.rebase(document.clock.writer(input.uuid()?))?;
             document.last = None;
         }
         op::STOP => stop(document),
@@ -262,9 +268,10 @@ fn put_event(event: &Event, tickets: &mut Tickets, out: &mut Out) {
             begin(out, 4, peer);
             out.raw(&version.encode());
         }
-        Event::Refused { peer, why, .. } => {
+        Event::Refused { peer, why, largest } => {
             begin(out, 5, peer);
             out.number(refusal(*why));
+            out.option(largest.as_ref(), put_largest);
         }
         Event::Rejected { peer, why } => {
             begin(out, 6, peer);
@@ -278,9 +285,39 @@ fn put_event(event: &Event, tickets: &mut Tickets, out: &mut Out) {
             out.number(8);
             out.number(*count);
         }
+        Event::TooLarge { peer, bytes, allowed, largest } => {
+            begin(out, 10, peer);
+            out.number(*bytes as u64);
+            out.number(*allowed as u64);
+            out.option(largest.as_ref(), put_largest);
+        }
+        Event::Undelivered { peer, bytes, reaches } => {
+            begin(out, 11, peer);
+            out.number(*bytes as u64);
+            out.number(*reaches as u64);
+        }
+        Event::NearlyFull { limit, used, allowed } => {
+            out.number(12);
+            put_room(*limit, *used, *allowed, out);
+        }
+        Event::TwoSessions { peer } => begin(out, 13, peer),
         // An event that this build has no form for.
         _ => out.number(9),
     }
+}
+
+/// The largest of some values, as `ts/error.ts` reads it.
+pub fn put_largest(out: &mut Out, largest: &Largest) {
+    out.option(largest.name.as_ref(), |out, name| out.text(name));
+    out.bytes(&largest.key);
+    out.number(largest.bytes as u64);
+}
+
+/// How much there is of something.
+pub fn put_room(limit: Limit, used: usize, allowed: usize, out: &mut Out) {
+    out.number(limit as u64);
+    out.number(used as u64);
+    out.number(allowed as u64);
 }
 
 fn refusal(why: Refusal) -> u64 {

@@ -117,4 +117,5 @@ pub mod act {
     pub const REBASE: u8 = 12;
     pub const STOP: u8 = 13;
     pub const CONNECTED: u8 = 14;
+    pub const UNDELIVERED: u8 = 15;
 }

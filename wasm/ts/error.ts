@@ -18,7 +18,8 @@
  * | `not-member` `retired` `muted` `myself` `forked` `same-writer` `no-replica` `is-replica` `refused` | a rule of replication |
  * | `quota` `storage` `damaged` | where the store is kept there is no room left, it fails otherwise, or nothing can be read |
  * | `connection` | a link to others is lost |
- * | `freed` `not-ready` `in-batch` | the call comes at a wrong time |
+ * | `freed` `not-ready` `wrong-release` `in-batch` | the call comes at a wrong time, or the files do not belong together |
+ * | `asynchronous` | what writes a group is asynchronous |
  * | `internal` | a defect of this package: please report it |
  */
 export type CrdtErrorCode =
@@ -35,7 +36,7 @@ export type CrdtErrorCode =
   | "not-member" | "retired" | "muted" | "myself" | "forked" | "same-writer"
   | "no-replica" | "is-replica" | "refused"
   | "quota" | "storage" | "damaged" | "connection"
-  | "freed" | "not-ready" | "in-batch" | "internal";
+  | "freed" | "not-ready" | "wrong-release" | "in-batch" | "asynchronous" | "internal";
 
 /** What every call of this package throws. Whatever threw it has changed nothing. */
 export class CrdtError extends Error {
@@ -64,20 +65,45 @@ export class InsufficientRightsError extends CrdtError {
   }
 }
 
-/** A number where it is safe. @internal */
-export function narrow(big: bigint): number | bigint {
-  const number = Number(big);
-  return Number.isSafeInteger(number) ? number : big;
+/** How much there is of something, and how much there may be. */
+export interface Room {
+  readonly limit: "writers" | "events" | "names";
+  readonly used: number;
+  readonly allowed: number;
 }
 
-/** What a call into WebAssembly threw, as an error of this package. @internal */
-export function translated(thrown: unknown): CrdtError {
-  if (typeof thrown === "string") {
-    const at = thrown.indexOf(": ");
-    const [code, detail] = [thrown.slice(0, at) as CrdtErrorCode, thrown.slice(at + 2)];
-    if (code !== "insufficient-rights") return new CrdtError(code, detail);
-    const rights = (from: number): number | bigint => narrow(BigInt(`0x${detail.slice(from, from + 32)}`));
-    return new InsufficientRightsError(rights(0), rights(32));
+/** The group has no room for what was to be written: `Room` says for what. Nothing was written. */
+export class FullError extends CrdtError implements Room {
+  declare readonly code: "full";
+  readonly limit: Room["limit"];
+  readonly used: number;
+  readonly allowed: number;
+
+  constructor({ limit, used, allowed }: Room) {
+    super("full", `there would be ${used} ${limit}, and the group has room for ${allowed}`);
+    [this.limit, this.used, this.allowed] = [limit, used, allowed];
   }
-  return new CrdtError("internal", "the WebAssembly instance failed", { cause: thrown });
+}
+
+/** The largest of some values. */
+export interface Largest {
+  /** The name of the value in the store. */
+  readonly name?: string;
+  /** The key in it, as the binary format has it. */
+  readonly key: Uint8Array;
+  /** How many bytes key and value have. */
+  readonly bytes: number;
+}
+
+/** A value is larger than all of the group accept. Nothing was written. */
+export class TooLargeError extends CrdtError {
+  declare readonly code: "too-large";
+  readonly largest: Largest;
+  /** How many bytes it may have. */
+  readonly allowed: number;
+
+  constructor(largest: Largest, allowed: number) {
+    super("too-large", `the value "${largest.name ?? ""}" has ${largest.bytes} bytes, and the group accepts ${allowed}`);
+    [this.largest, this.allowed] = [largest, allowed];
+  }
 }

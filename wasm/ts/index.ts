@@ -3,11 +3,19 @@
  *
  * @packageDocumentation
  */
-export { CrdtError, type CrdtErrorCode, InsufficientRightsError } from "./error.js";
+export {
+  CrdtError,
+  type CrdtErrorCode,
+  FullError,
+  InsufficientRightsError,
+  type Largest,
+  type Room,
+  TooLargeError,
+} from "./error.js";
 export type { Data, DataObject } from "./wire.js";
 export type { Change, ChangeBatch, ValueKind, Version } from "./changes.js";
 export type { Conflict, ConflictPlace, DeletePolicy, Resolver, Settled } from "./conflicts.js";
-export { type Applied, Store, type StoreOptions, type Unsubscribe } from "./store.js";
+export { type Applied, type Limits, Store, type StoreOptions, type Unsubscribe } from "./store.js";
 export { Conflicting, Counter, Flag, Handle, MultiRegister, Register, SetHandle, Shown } from "./handles.js";
 export { LwwMapHandle, RecordHandle, type RecordOptions } from "./keyed.js";
 export { BoundedCounterHandle, type RightsHolder } from "./bounded.js";

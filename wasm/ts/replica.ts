@@ -1,8 +1,10 @@
 import { args } from "./core.js";
-import { CrdtError } from "./error.js";
+import { CrdtError, type Largest, type Room } from "./error.js";
+import { readLargest, readRoom } from "./failure.js";
 import { Act, Read } from "./names.js";
 import { readClock } from "./changes.js";
 import { checkBytes, checkOptions, formatUuid, hex, parseUuid, randomUuid } from "./ids.js";
+import { putSettings, whole } from "./settings.js";
 import { Store } from "./store.js";
 import type { In, Out } from "./wire.js";
 
@@ -51,6 +53,8 @@ export interface Bounds {
   readonly deltaEvents?: number;
   /** The most writers in a delta: 65,536. */
   readonly deltaWriters?: number;
+  /** The most names that the store may hold: 2^20. These three are those of the store (`StoreOptions.limits`) by default. */
+  readonly deltaNames?: number;
   /** Members: 1,024. */
   readonly members?: number;
   /** Events that wait to be polled: 1,024. */
@@ -148,11 +152,25 @@ export type ReplicaEvent =
   /** Loud: a peer has seen the same events and has another state. */
   | { readonly type: "diverged"; readonly peer: string; readonly version: Uint8Array }
   /** A peer refused a delta for good. It is tried again after a pause. */
-  | { readonly type: "refused"; readonly peer: string; readonly why: Refusal }
+  | { readonly type: "refused"; readonly peer: string; readonly why: Refusal; readonly largest?: Largest }
   /** A peer sent a delta that was refused for good here. */
   | { readonly type: "rejected"; readonly peer: string; readonly why: Refusal }
   /** A message would be longer than the peer accepts, and was not sent. */
   | { readonly type: "too-long"; readonly peer: string; readonly bytes: number }
+  /** A peer lacks more than it accepts at once: nothing reaches it any more until it accepts more, or this is smaller. */
+  | {
+      readonly type: "too-large";
+      readonly peer: string;
+      readonly bytes: number;
+      readonly allowed: number;
+      readonly largest?: Largest;
+    }
+  /** A message did not reach a peer for its length: see `undelivered()`. Shorter ones, up to `reaches`, are tried. */
+  | { readonly type: "undelivered"; readonly peer: string; readonly bytes: number; readonly reaches: number }
+  /** Three quarters of what the limits allow are there, or more. Beyond them what others write is refused. */
+  | ({ readonly type: "nearly-full" } & Room)
+  /** Loud: two processes seem to be this peer, in turns. Give one of them a name of its own. */
+  | { readonly type: "two-sessions"; readonly peer: string }
   /** So many events were not polled in time. Confirmations are never among them. */
   | { readonly type: "events-lost"; readonly count: number }
   /** An event that this release has no form for. */
@@ -266,6 +284,15 @@ export class Replica {
     return this.#act(Act.Disconnected, id(args(), peer)).flag();
   }
 
+  /**
+   * A message of so many bytes does not reach a member, since something on the way refuses it for its length (a WebSocket
+   * closed with 1009, a proxy that answers 413). At most half as many are tried from now on, after a pause where that has
+   * happened before. Says whether smaller messages can be tried.
+   */
+  undelivered(peer: string, bytes: number): boolean {
+    return this.#act(Act.Undelivered, id(args(), peer).number(whole(bytes))).flag();
+  }
+
   /** A member is gone for good: its messages are refused. What it wrote stays. */
   retire(peer: string): boolean {
     return this.#act(Act.Retire, id(args(), peer)).flag();
@@ -339,13 +366,6 @@ function id(out: Out, uuid: string): Out {
   return out.text(uuid);
 }
 
-function whole(number: number): number {
-  if (!Number.isSafeInteger(number) || number < 0) {
-    throw new CrdtError("invalid-argument", "a whole number from 0 on is expected");
-  }
-  return number;
-}
-
 /** In the order in which the other side reads them. */
 const settings: readonly (keyof Timing | keyof Bounds)[] = [
   "debounce",
@@ -361,6 +381,7 @@ const settings: readonly (keyof Timing | keyof Bounds)[] = [
   "deltaBytes",
   "deltaEvents",
   "deltaWriters",
+  "deltaNames",
   "members",
   "events",
   "tickets",
@@ -395,21 +416,6 @@ function putRebalancing(written: Out, rebalance: boolean | Rebalancing): Out {
   return putSettings(written.number(1).number(session), rebalancing, rebalance === true ? {} : rebalance);
 }
 
-function putSettings<Name extends string>(
-  written: Out,
-  settings: readonly Name[],
-  given: { readonly [name in Name]?: number },
-): Out {
-  const unknown = Object.keys(given).find((name) => !settings.some((setting) => setting === name));
-  if (unknown !== undefined) throw new CrdtError("invalid-argument", `a setting is not known: ${unknown}`);
-  for (const name of settings) {
-    const value = given[name];
-    if (value === undefined) written.number(0);
-    else written.number(1).number(whole(value));
-  }
-  return written;
-}
-
 function putTopology(out: Out, topology: Topology): Out {
   switch (topology.type) {
     case "full-mesh":
@@ -429,6 +435,10 @@ function putTopology(out: Out, topology: Topology): Out {
 
 function readEvent(input: In): ReplicaEvent {
   const refusal = (): Refusal => REFUSALS[input.number()] ?? "other";
+  const largest = (): { readonly largest?: Largest } => {
+    const largest = input.option(readLargest);
+    return largest === undefined ? {} : { largest };
+  };
   switch (input.number()) {
     case 0:
       return { type: "changed", from: input.text(), events: input.number(), keys: input.number() };
@@ -451,13 +461,27 @@ function readEvent(input: In): ReplicaEvent {
     case 4:
       return { type: "diverged", peer: input.text(), version: input.rest() };
     case 5:
-      return { type: "refused", peer: input.text(), why: refusal() };
+      return { type: "refused", peer: input.text(), why: refusal(), ...largest() };
     case 6:
       return { type: "rejected", peer: input.text(), why: refusal() };
     case 7:
       return { type: "too-long", peer: input.text(), bytes: input.number() };
     case 8:
       return { type: "events-lost", count: input.number() };
+    case 10:
+      return {
+        type: "too-large",
+        peer: input.text(),
+        bytes: input.number(),
+        allowed: input.number(),
+        ...largest(),
+      };
+    case 11:
+      return { type: "undelivered", peer: input.text(), bytes: input.number(), reaches: input.number() };
+    case 12:
+      return { type: "nearly-full", ...readRoom(input) };
+    case 13:
+      return { type: "two-sessions", peer: input.text() };
     default:
       return { type: "other" };
   }

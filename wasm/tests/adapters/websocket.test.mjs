@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { Store } from "dotted-crdt";
 import { MemoryStorage } from "dotted-crdt/storage";
 import { Sync, WebSocketLink } from "dotted-crdt/sync";
 import { WebSocket } from "ws";
@@ -219,6 +220,38 @@ test("the relay turns away other sites, wrong paths, too many, and what is too l
   first.send("text");
   assert.equal(await outcome(new WebSocket(url())), "open");
   first.terminate();
+});
+
+test("where frames are too large for the way, smaller ones arrive, and the status says why", limit, async (t) => {
+  const relay = await startRelay({ port: 0, frameBytes: 4_000 });
+  t.after(() => relay.close());
+  const here = await open(t, { links: [to(relay)], timing: { backOff: 20 } });
+  const seen = new Set();
+  here.subscribe(() => {
+    const { problem, links } = here.snapshot();
+    if (problem?.type === "undelivered") seen.add("undelivered");
+    if (links[0].error?.code === "too-large") seen.add(links[0].error.message);
+  });
+  await until(() => here.snapshot().state === "in-sync");
+  here.store.set("words").addAll(Array.from({ length: 5_000 }, (_, at) => `word number ${at}`));
+  const server = await relay.sync(STORE);
+  await until(() => server.store.set("words").size === 5_000);
+  assert.equal(server.store.stateHash(), here.store.stateHash());
+  assert.ok(seen.has("undelivered"));
+  assert.ok([...seen].some((text) => text.includes("too large")));
+});
+
+test("what is stored is loaded whatever the limits are, and what others have is not taken in beyond", limit, async (t) => {
+  const storage = new MemoryStorage();
+  const before = await Sync.open({ storeId: STORE, storage });
+  before.store.set("s").addAll(Array.from({ length: 100 }, (_, at) => at));
+  await before.stored();
+  before.close();
+  const after = await open(t, { storage, limits: { events: 50 } });
+  assert.equal(after.store.set("s").size, 100);
+  const other = new Store();
+  other.set("s").add("more");
+  assert.throws(() => after.store.merge(other), { code: "full" });
 });
 
 /** A storage that is opened when it is let. */

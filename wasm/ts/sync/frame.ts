@@ -25,7 +25,8 @@ export enum FrameKind {
   Refused = 5,
 }
 
-const HEADER = 33;
+/** How many bytes a frame has besides its content. */
+export const HEADER = 33;
 const EVERYBODY = "00000000-0000-0000-0000-000000000000";
 
 export function encodeFrame({ kind, from, to, content }: Frame): Uint8Array<ArrayBuffer> {

@@ -9,6 +9,8 @@ export interface LinkListener {
   state(state: LinkState, error?: CrdtError): void;
   /** Something arrived. */
   receive(bytes: Uint8Array): void;
+  /** A frame of so many bytes, which is lost, was too large for somebody on the way. Smaller ones are tried. */
+  tooLarge?(bytes: number): void;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { CrdtError, Store } from "../index.js";
+import { CrdtError, type Limits, Store } from "../index.js";
 import type { Saved, StorageAdapter } from "../storage/adapter.js";
 import { failure } from "../storage/failure.js";
 
@@ -6,6 +6,13 @@ import { failure } from "../storage/failure.js";
 export type StorageState = "none" | "saved" | "saving" | "failing";
 
 const COMPACT_PARTS = 64;
+
+/** What a saver is told. */
+export interface SaverOptions {
+  readonly retry: number;
+  readonly acceptDamage: boolean;
+  readonly limits: Limits;
+}
 
 /** What the saver tells. */
 export interface SaverListener {
@@ -59,7 +66,8 @@ export class Saver {
    *
    * @throws {@link CrdtError} `damaged` if there is something, and nothing of it can be read, but with `acceptDamage`.
    */
-  static async open(adapter: StorageAdapter, retry: number, acceptDamage: boolean): Promise<Saver> {
+  static async open(adapter: StorageAdapter, options: SaverOptions): Promise<Saver> {
+    const { retry, acceptDamage, limits } = options;
     let saved: Saved | undefined;
     let error: CrdtError | undefined;
     try {
@@ -70,7 +78,7 @@ export class Saver {
     const parts = saved?.parts ?? [];
     const writer = adapter.isExclusive === true ? saved?.writer : undefined;
     try {
-      let store = create(writer);
+      let store = create(writer, limits);
       let loaded = applyAll(store, parts);
       if (loaded.damage !== undefined && parts.length === loaded.unread && !acceptDamage) {
         store.free();
@@ -80,7 +88,7 @@ export class Saver {
       if (loaded.damage !== undefined && writer !== undefined) {
         // Not all that it has written is here: going on with the writer could use names again.
         store.free();
-        store = new Store();
+        store = create(undefined, limits);
         loaded = applyAll(store, parts);
       }
       return new Saver(adapter, store, { isOpen: saved !== undefined, parts: parts.length, error, loaded, retry });
@@ -314,13 +322,13 @@ function closed(): CrdtError {
   return new CrdtError("storage", "it was closed before all of it was stored");
 }
 
-function create(writer: Uint8Array | undefined): Store {
-  if (writer === undefined) return new Store();
+function create(writer: Uint8Array | undefined, limits: Limits): Store {
+  if (writer === undefined) return new Store({ limits });
   try {
-    return new Store({ writer });
+    return new Store({ writer, limits });
   } catch {
     // A record that cannot be read: a new writer is always right.
-    return new Store();
+    return new Store({ limits });
   }
 }
 
@@ -344,7 +352,7 @@ function applyAll(store: Store, parts: readonly Uint8Array[]): Loaded {
     const version = store.version();
     const isEmpty = Object.keys(store.clock()).length === 0;
     try {
-      if (store.apply(part).changed && !isEmpty) before = version;
+      if (store.restore(part).changed && !isEmpty) before = version;
     } catch (thrown) {
       damage ??= failure(thrown);
       unread += 1;
@@ -372,7 +380,7 @@ function mergeParts(parts: readonly Uint8Array[]): Uint8Array[] {
 
 function applies(store: Store, part: Uint8Array): boolean {
   try {
-    store.apply(part);
+    store.restore(part);
     return true;
   } catch {
     return false;

@@ -1,6 +1,7 @@
 import {
   type Bounds,
   CrdtError,
+  type Limits,
   type Rebalancing,
   Replica,
   type ReplicaEvent,
@@ -28,6 +29,8 @@ export interface SyncOptions {
   readonly topology?: Topology;
   readonly timing?: Timing;
   readonly bounds?: Bounds;
+  /** How much may be taken in from others, and is announced to them. What is stored is loaded whatever they are. */
+  readonly limits?: Limits;
   /** Whether rights of bounded counters go to where they are needed: see `ReplicaOptions.rebalance`. */
   readonly rebalance?: boolean | Rebalancing;
   readonly presence?: PresenceOptions;
@@ -86,8 +89,8 @@ export class Sync {
    * Or what is wrong with the options.
    */
   static async open(options: SyncOptions): Promise<Sync> {
-    const { storage, storageRetry = 1_000, acceptDamage = false } = options;
-    const saver = storage === undefined ? undefined : await Saver.open(storage, storageRetry, acceptDamage);
+    const { storage, storageRetry: retry = 1_000, acceptDamage = false, limits = {} } = options;
+    const saver = storage === undefined ? undefined : await Saver.open(storage, { retry, acceptDamage, limits });
     let sync: Sync | undefined;
     try {
       sync = new Sync(options, saver);
@@ -103,7 +106,7 @@ export class Sync {
   private constructor(options: SyncOptions, saver: Saver | undefined) {
     this.#options = options;
     this.#saver = saver;
-    this.store = saver?.store ?? new Store();
+    this.store = saver?.store ?? new Store(options.limits && { limits: options.limits });
     this.#replica = this.#begin(saver?.isDurable === true);
     this.presence = new Presence(options.presence ?? {}, () => this.#guard(() => this.#board.show()));
     this.#board = new Switchboard({

@@ -1,5 +1,5 @@
 import { CrdtError, type Replica, type Unsubscribe } from "../index.js";
-import { decodeFrame, encodeFrame, type Frame, FrameKind, helloOf, readHello } from "./frame.js";
+import { decodeFrame, encodeFrame, type Frame, FrameKind, HEADER, helloOf, readHello } from "./frame.js";
 import type { Link, LinkState } from "./link.js";
 import { type Presence, reportLater } from "./presence.js";
 import type { LinkStatus } from "./status.js";
@@ -56,6 +56,7 @@ export class Switchboard {
       link.open({
         state: (state, error) => guard(() => this.#lineIs(line, state, error)),
         receive: (bytes) => guard(() => this.#receive(line, bytes)),
+        tooLarge: (bytes) => guard(() => this.#tooLarge(line, bytes)),
       });
     } catch (cause) {
       const error = new CrdtError("connection", "the link cannot be opened", { cause });
@@ -130,6 +131,12 @@ export class Switchboard {
     // Those who were there may be reached another way, too.
     if (state === "closed") this.greetAll(true);
     this.#operator.changed();
+  }
+
+  /** Nobody behind the line gets messages of that length. */
+  #tooLarge(line: Line, bytes: number): void {
+    const replica = this.#operator.replica();
+    for (const [peer, known] of this.#peers) if (known.line === line) replica.undelivered(peer, bytes - HEADER);
   }
 
   #receive(line: Line, bytes: Uint8Array): void {
