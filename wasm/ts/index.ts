@@ -60,4 +60,5 @@ export {
   type Topology,
   type Transmit,
 } from "./replica.js";
+export { Inbox, type InboxOptions, type Received, type Receiver } from "./inbox.js";
 export { initialise } from "./core.js";

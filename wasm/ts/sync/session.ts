@@ -11,11 +11,13 @@ import {
   type Unsubscribe,
 } from "../index.js";
 import type { StorageAdapter } from "../storage/adapter.js";
+import { ConflictCount } from "./conflict-count.js";
 import type { Link } from "./link.js";
 import { Presence, type PresenceOptions, reportLater } from "./presence.js";
 import { Saver } from "./saver.js";
 import { type PeerStatus, print, stateOf, type SyncStatus } from "./status.js";
 import { now, Switchboard } from "./switchboard.js";
+import { afterOthers } from "./task.js";
 
 /** What is kept the same, how, and where. */
 export interface SyncOptions {
@@ -72,11 +74,15 @@ export class Sync {
   readonly #board: Switchboard;
   readonly #callbacks = new Set<() => void>();
   #replica: Replica;
+  readonly #conflicts: ConflictCount;
   #snapshot: SyncStatus | undefined;
+  /** Whether something may have changed since the snapshot was made. */
+  #isStale = true;
   #told: SyncStatus | undefined;
   #problem: CrdtError | ReplicaEvent | undefined;
   #isRefused = false;
   #isSoon = false;
+  #isLater = false;
   #isClosed = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #beat: ReturnType<typeof setInterval>;
@@ -107,6 +113,7 @@ export class Sync {
     this.#options = options;
     this.#saver = saver;
     this.store = saver?.store ?? new Store(options.limits && { limits: options.limits });
+    this.#conflicts = new ConflictCount(this.store);
     this.#replica = this.#begin(saver?.isDurable === true);
     this.presence = new Presence(options.presence ?? {}, () => this.#guard(() => this.#board.show()));
     this.#board = new Switchboard({
@@ -135,9 +142,10 @@ export class Sync {
 
   /** How things are. The same object until something changes. */
   snapshot(): SyncStatus {
-    if (this.#snapshot === undefined || this.#isSoon) {
+    if (this.#snapshot === undefined || this.#isSoon || this.#isStale) {
       const after = this.#status();
       if (this.#snapshot === undefined || print(this.#snapshot) !== print(after)) this.#snapshot = after;
+      this.#isStale = false;
     }
     return this.#snapshot;
   }
@@ -145,6 +153,8 @@ export class Sync {
   /** Calls back when `snapshot` is another one. */
   subscribe(callback: () => void): Unsubscribe {
     const entry = (): void => callback();
+    // What is there by now is known.
+    if (this.#callbacks.size === 0) this.#told = this.snapshot();
     this.#callbacks.add(entry);
     return () => void this.#callbacks.delete(entry);
   }
@@ -182,6 +192,7 @@ export class Sync {
     this.#board.close();
     this.#saver?.close();
     this.#callbacks.clear();
+    this.#conflicts.stop();
     this.store.wanted = undefined;
     if (!this.store.isFreed) this.#replica.stop();
   }
@@ -225,7 +236,8 @@ export class Sync {
       if (!(error instanceof CrdtError)) throw error;
       this.#problem = error;
     }
-    this.#changed();
+    this.#saver?.save();
+    this.#soonAfterOthers();
   }
 
   /** Takes part under another name. A replica begins with what is durable: all of it must be. */
@@ -270,6 +282,16 @@ export class Sync {
     });
   }
 
+  /** Messages come in crowds, and what is due costs O(peers): those that wait already come first. */
+  #soonAfterOthers(): void {
+    if (this.#isLater) return;
+    this.#isLater = this.#isStale = true;
+    afterOthers(() => {
+      this.#isLater = false;
+      this.#soon();
+    });
+  }
+
   #drive(): void {
     const replica = this.#replica;
     // Nobody goes on with this writer after a restart: nothing needs to wait for the storage.
@@ -298,10 +320,12 @@ export class Sync {
   }
 
   #tell(): void {
-    const status = this.#status();
-    if (this.#snapshot === undefined || print(this.#snapshot) !== print(status)) this.#snapshot = status;
-    if (this.#told === this.#snapshot) return;
-    this.#told = this.#snapshot;
+    this.#isStale = true;
+    // Nobody asks: it is made for the next one who does.
+    if (this.#callbacks.size === 0) return;
+    const status = this.snapshot();
+    if (this.#told === status) return;
+    this.#told = status;
     for (const callback of this.#callbacks) {
       try {
         callback();
@@ -324,7 +348,7 @@ export class Sync {
       state: stateOf(links, peers),
       links,
       peers,
-      conflicts: this.store.conflicts().length,
+      conflicts: this.#conflicts.value,
       storage: { state: isBehind ? "saving" : state, ...(error && { error }) },
       ...(this.#problem && { problem: this.#problem }),
     };
