@@ -45,7 +45,7 @@ test("two tabs show the same, and each other", async () => {
   await two.close();
 });
 
-test("after a reload everything is there, from IndexedDB alone, under the id of before", async () => {
+test("after a reload everything is there, from IndexedDB alone, and what is written next has a new id", async () => {
   const page = await open();
   await press(page, "rice");
   await press(page, "One visitor more");
