@@ -29,6 +29,8 @@ mod storage;
 mod store;
 mod types;
 
+#[doc(hidden)]
+pub use causality::Checkpoint;
 pub use causality::{Dot, Forked, ParseReplicaIdError, ReplicaId, Timestamp, VersionVector, Writer, WriterRecord};
 pub use codec::{DecodeError, FragmentCodec, Largest, LatestStamp, Limit, Limits, Usage};
 pub use crdt::{Crdt, DeltaCrdt};

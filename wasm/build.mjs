@@ -22,7 +22,6 @@ const options = {
   keepNames: false,
   legalComments: "none",
   external: ["node:fs"],
-  define: { INTERFACE: process.env.DOTTED_INTERFACE ?? "0" },
   logLevel: "warning",
 };
 

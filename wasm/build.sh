@@ -37,9 +37,6 @@ flags=(
   -Ctarget-feature=+simd128 -Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none
   -Zinline-mir=yes -Cllvm-args=-inlinehint-threshold=50 -Cllvm-args=-inline-threshold=25
 )
-# One number in the module and in the JavaScript beside it: files of two builds are not put together.
-DOTTED_INTERFACE=$(cat src/*.rs ts/*.ts | cksum | cut -d " " -f 1)
-export DOTTED_INTERFACE
 RUSTC_BOOTSTRAP=1 RUSTFLAGS="${flags[*]}" cargo build --quiet --manifest-path Cargo.toml --profile wasm \
   -Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size \
   --target wasm32-unknown-unknown --target-dir "$target/wasm-package"

@@ -16,8 +16,7 @@ pub use replica_id::{ParseReplicaIdError, ReplicaId};
 pub use timestamp::Timestamp;
 pub(crate) use version_vector::SlotMap;
 pub use version_vector::VersionVector;
-pub(crate) use writer::Checkpoint;
-pub use writer::Writer;
+pub use writer::{Checkpoint, Writer};
 
 /// How many writers one value can name: a slot has 20 bits.
 pub(crate) const MAX_WRITERS: usize = 1 << 20;

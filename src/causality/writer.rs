@@ -355,17 +355,22 @@ impl Writer {
     }
 
     /// Where it is, to come back to.
-    pub(crate) fn checkpoint(&self) -> Checkpoint {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn checkpoint(&self) -> Checkpoint {
         Checkpoint { uuid: self.uuid, last: self.last.clone(), recent: self.recent, before: self.before.clone() }
     }
 
     /// Whether it is the writer of a checkpoint, and not another one in its place.
-    pub(crate) fn is_after(&self, checkpoint: &Checkpoint) -> bool {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn is_after(&self, checkpoint: &Checkpoint) -> bool {
         self.uuid == checkpoint.uuid
     }
 
     /// Takes back all that was issued and opened since. Nobody may have seen it.
-    pub(crate) fn restore(&mut self, Checkpoint { last, recent, before, .. }: Checkpoint) {
+    #[doc(hidden)]
+    pub fn restore(&mut self, Checkpoint { last, recent, before, .. }: Checkpoint) {
         (self.last, self.recent, self.before) = (last, recent, before);
     }
 }
@@ -379,8 +384,9 @@ struct Opened {
 }
 
 /// What an edit that fails gives back.
-#[derive(Clone)]
-pub(crate) struct Checkpoint {
+#[doc(hidden)]
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
     uuid: Uuid,
     last: Vec<u64>,
     recent: u32,

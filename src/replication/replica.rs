@@ -17,7 +17,7 @@ use super::{
     AdoptError, Config, Event, JoinError, Level, PeerId, Refusal, Role, Ticket, TooManyTickets, Topology, WriteError,
 };
 use crate::DeltaCrdt;
-use crate::causality::{Dot, Forked, VersionVector, Writer};
+use crate::causality::{Checkpoint, Dot, Forked, VersionVector, Writer};
 use crate::codec::{Limit, Limits};
 use crate::kernel::RebaseError;
 use crate::mutants::{self, Mutant};
@@ -252,6 +252,30 @@ impl<C: DeltaCrdt> Replica<C> {
             self.watch_limits();
         }
         Ok(result)
+    }
+
+    /// Writes from here on can be taken back, by [`end_trial`](Replica::end_trial): for groups that span several calls. Trials
+    /// can be nested. What is written on trial must not leave. Costs O(writers).
+    #[doc(hidden)]
+    pub fn begin_trial(&mut self) -> Checkpoint {
+        self.value.begin_trial();
+        self.writer.checkpoint()
+    }
+
+    /// Keeps what was written since, or takes it back. Says whether it was taken back: it cannot be after anything but writes
+    /// with this writer.
+    #[doc(hidden)]
+    pub fn end_trial(&mut self, before: Checkpoint, keep: bool) -> bool {
+        if keep || !self.writer.is_after(&before) {
+            self.value.keep_trial();
+            return false;
+        }
+        let taken_back = self.value.take_back_trial();
+        if taken_back {
+            self.writer.restore(before);
+            self.went_back();
+        }
+        taken_back
     }
 
     /// What this replica and the voters of its group accept, as far as they have said: the least of each limit. What is

@@ -5,8 +5,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use dotted::replication::Rebalancer;
 use dotted::{
-    Applied, ByName, DecodeError, Delta, Dot, Edit, Limits, Mut, Store, StoreBody, Timestamp, VersionVector, Writer,
-    WriterRecord,
+    Applied, ByName, Checkpoint, DecodeError, Delta, Dot, Edit, Limits, Mut, Store, StoreBody, Timestamp,
+    VersionVector, Writer, WriterRecord,
 };
 use uuid::Uuid;
 use wasm_bindgen::JsValue;
@@ -18,24 +18,29 @@ use crate::member::Tickets;
 use crate::wire::{In, Out};
 use crate::{changes, member, read, settle, write};
 
-/// What the application's clock showed last, in milliseconds. Every write brings its time along.
+/// What the clock of a document's writers shows, in milliseconds. Every write brings its time along.
 #[derive(Clone, Default)]
 pub(crate) struct Clock(Arc<AtomicU64>);
 
 impl Clock {
-    pub(crate) fn set(&self, now: f64) {
+    fn set(&self, now: f64) {
         self.0.store(now as u64, Ordering::Relaxed);
+    }
+
+    fn read(self) -> impl FnMut() -> Timestamp + Send + Sync + 'static {
+        move || Timestamp::from_millis(self.0.load(Ordering::Relaxed))
     }
 
     /// A writer with this id and this clock.
     pub(crate) fn writer(&self, uuid: Uuid) -> Writer {
-        Writer::with_clock(uuid, self.shown())
+        Writer::with_clock(uuid, self.clone().read())
     }
+}
 
-    fn shown(&self) -> impl FnMut() -> Timestamp + Send + Sync + use<> {
-        let Self(now) = self.clone();
-        move || Timestamp::from_millis(now.load(Ordering::Relaxed))
-    }
+/// A group that spans several calls: where the writer was, and what was written last.
+struct Group {
+    before: Checkpoint,
+    last: Option<Dot>,
 }
 
 /// A store with its writer, which may be a member of a group.
@@ -43,6 +48,9 @@ impl Clock {
 pub struct Document {
     pub(crate) holder: Holder,
     pub(crate) clock: Clock,
+    /// What is taken in from others.
+    pub(crate) limits: Limits,
+    groups: Vec<Group>,
     /// Whether local writes are fetched.
     sends: bool,
     /// The version before the first local write that was not fetched yet. Only then a copy is made: what is taken in
@@ -99,15 +107,15 @@ impl Document {
         self.before = None;
     }
 
-    fn apply_bytes(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
-        let taken = match Delta::<StoreBody>::decode(bytes, &Limits::default()) {
+    fn apply_bytes(&mut self, bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, Failure> {
+        let taken = match Delta::<StoreBody>::decode(bytes, limits) {
             Ok(delta) => {
                 let mut delta = Some(delta);
-                self.holder.update(|live, _| Ok(delta.take().map(|delta| live.apply(delta)).transpose()?))
+                self.holder.update(|live, _| Ok(delta.take().map(|delta| live.apply(delta, limits)).transpose()?))
             }
             Err(DecodeError::WrongKind) => {
-                let state = Store::decode(bytes, &Limits::default())?;
-                self.holder.update(|live, _| Ok(Some(live.merge(&state)?)))
+                let state = Store::decode(bytes, limits)?;
+                self.holder.update(|live, _| Ok(Some(live.merge(&state, limits)?)))
             }
             Err(error) => Err(error.into()),
         };
@@ -136,14 +144,30 @@ impl Document {
     pub fn new(uuid: &[u8]) -> Result<Document, JsValue> {
         let uuid = Uuid::from_slice(uuid).map_err(|_| Failure::ARGUMENT)?;
         let clock = Clock::default();
-        let holder = Holder::Plain(Box::default(), clock.writer(uuid));
-        let (before, last, rebalancer) = (None, None, None);
-        Ok(Self { holder, clock, sends: false, before, last, tickets: Tickets::default(), rebalancer })
+        Ok(Self {
+            holder: Holder::Plain(Box::default(), clock.writer(uuid)),
+            clock,
+            limits: Limits::default(),
+            groups: Vec::new(),
+            sends: false,
+            before: None,
+            last: None,
+            tickets: Tickets::default(),
+            rebalancer: None,
+        })
+    }
+
+    /// Sets what is taken in from others, in the order of `ts/store.ts`.
+    pub fn limit(&mut self, arguments: &[u8]) -> Result<(), JsValue> {
+        let Limits { bytes, writers, events, names, .. } = &mut self.limits;
+        let mut input = In::new(arguments);
+        [bytes, writers, events, names].into_iter().try_for_each(|field| member::set(&mut input, field, usize::MAX))?;
+        Ok(())
     }
 
     /// Begins with a state, exactly as it was, instead of an empty store.
     pub fn begin(&mut self, state: &[u8]) -> Result<(), JsValue> {
-        let state = Store::decode(state, &Limits::default()).map_err(Failure::from)?;
+        let state = Store::decode(state, &self.limits).map_err(Failure::from)?;
         match &mut self.holder {
             Holder::Plain(store, _) if store.version().is_empty() => {
                 **store = state;
@@ -158,7 +182,7 @@ impl Document {
         let record = WriterRecord::decode(record, &Limits::default()).map_err(Failure::from)?;
         match &mut self.holder {
             Holder::Plain(_, writer) if writer.branches() == 0 => {
-                *writer = Writer::resume_exclusive_with_clock(record, self.clock.shown());
+                *writer = Writer::resume_exclusive_with_clock(record, self.clock.clone().read());
                 Ok(())
             }
             _ => Err(Failure::new("invalid-argument", "something was written already").into()),
@@ -191,13 +215,35 @@ impl Document {
 
     /// Takes in a delta or a state. Returns how many events and keys changed.
     pub fn apply(&mut self, bytes: &[u8]) -> Result<Vec<u8>, JsValue> {
-        Ok(self.apply_bytes(bytes)?)
+        let limits = self.limits.clone();
+        Ok(self.apply_bytes(bytes, &limits)?)
+    }
+
+    /// The same for what was stored here: it is taken in whatever the limits are.
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<Vec<u8>, JsValue> {
+        Ok(self.apply_bytes(bytes, &Limits::unlimited())?)
+    }
+
+    /// Begins a group that spans several calls (0), ends it (1), or takes back what was written since it began (2) and
+    /// says whether that could be done: it cannot after anything but writes.
+    pub fn group(&mut self, op: u8) -> Result<bool, JsValue> {
+        if op == 0 {
+            let before = self.holder.begin_trial()?;
+            self.groups.push(Group { before, last: self.last });
+            return Ok(false);
+        }
+        let Some(Group { before, last }) = self.groups.pop() else { return Err(Failure::ARGUMENT.into()) };
+        let taken_back = self.holder.end_trial(before, op == 1)?;
+        if taken_back {
+            self.last = last;
+        }
+        Ok(taken_back)
     }
 
     /// Takes in what another one has. Returns how many events and keys changed.
     pub fn merge(&mut self, other: &Document) -> Result<Vec<u8>, JsValue> {
-        let other = other.store()?;
-        let applied = self.holder.update(|live, _| Ok(live.merge(other)?))?;
+        let (other, limits) = (other.store()?, &self.limits);
+        let applied = self.holder.update(|live, _| Ok(live.merge(other, limits)?))?;
         Ok(self.took(applied))
     }
 

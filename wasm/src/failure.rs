@@ -5,18 +5,21 @@ use alloc::string::String;
 
 use dotted::replication::{JoinError, ReplicaError, TooManyTickets, WriteError};
 use dotted::{
-    ApplyError, ClaimError, DecodeError, EscrowError, Forked, GroupError, NoSuchKey, Overflow, ParseReplicaIdError,
-    RebaseError, ResolveError,
+    ApplyError, ClaimError, DecodeError, EscrowError, Forked, GroupError, Limit, NoSuchKey, Overflow,
+    ParseReplicaIdError, RebaseError, ResolveError,
 };
 use wasm_bindgen::JsValue;
+
+use crate::member::{put_largest, put_room};
+use crate::wire::Out;
 
 /// What becomes a `CrdtError`. Nothing was changed.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Failure {
     code: &'static str,
     detail: &'static str,
-    /// The rights here and elsewhere, where those here do not suffice.
-    rights: Option<Box<[u128; 2]>>,
+    /// Figures, as `ts/failure.ts` reads them.
+    facts: Option<Box<[u8]>>,
 }
 
 impl Failure {
@@ -24,19 +27,26 @@ impl Failure {
     pub const NO_REPLICA: Self = Self::new("no-replica", "the store is not a member of a group");
     pub const IS_REPLICA: Self = Self::new("is-replica", "the store is a member of a group already");
 
+    /// With figures.
+    fn with(code: &'static str, detail: &'static str, put: impl FnOnce(&mut Out)) -> Self {
+        let mut out = Out::default();
+        put(&mut out);
+        Self { facts: Some(out.finish().into()), ..Self::new(code, detail) }
+    }
+
     pub const fn new(code: &'static str, detail: &'static str) -> Self {
-        Self { code, detail, rights: None }
+        Self { code, detail, facts: None }
     }
 }
 
-/// `code: detail`, which the other side takes apart; rights are two hexadecimal numbers in place of the detail.
+/// `code: detail`, which the other side takes apart; facts follow on another line, in hexadecimal digits.
 impl From<Failure> for JsValue {
     fn from(failure: Failure) -> Self {
         let mut text: String = [failure.code, ": ", failure.detail].concat();
-        for rights in failure.rights.iter().flat_map(|rights| rights.iter()) {
-            for at in (0..32).rev() {
-                let digit = (rights >> (4 * at)) as u32 & 0xf;
-                text.extend(char::from_digit(digit, 16));
+        if let Some(facts) = failure.facts {
+            text.push('\n');
+            for byte in facts {
+                text.extend([byte >> 4, byte & 0xf].into_iter().filter_map(|digit| char::from_digit(digit.into(), 16)));
             }
         }
         Self::from_str(&text)
@@ -71,6 +81,14 @@ impl From<ApplyError> for Failure {
                 Self::new("floor", "the sender forgot removals that are not known here: ask again with version()")
             }
             ApplyError::TooManyWriters => Self::new("too-many-writers", "the store would name too many writers"),
+            ApplyError::OverLimit(limit) => Self::new(
+                "full",
+                match limit {
+                    Limit::Writers => "the store would name more writers than its limits allow",
+                    Limit::Events => "the store would hold more events than its limits allow",
+                    _ => "the store would hold more names than its limits allow",
+                },
+            ),
             ApplyError::TooManyKeys => Self::new("too-many-keys", "the store would hold too many keys"),
             _ => Self::new("refused", "the delta does not fit"),
         }
@@ -88,7 +106,10 @@ impl From<EscrowError> for Failure {
         match error {
             EscrowError::ZeroAmount => Self::new("zero-amount", "the amount is zero"),
             EscrowError::InsufficientRights { local, elsewhere } => {
-                Self { rights: Some(Box::new([local, elsewhere])), ..Self::new("insufficient-rights", "") }
+                Self::with("insufficient-rights", "there are not so many rights here", |out| {
+                    out.raw(&local.to_le_bytes());
+                    out.raw(&elsewhere.to_le_bytes());
+                })
             }
             EscrowError::ToOneself => Self::new("to-oneself", "rights are handed over to another replica"),
             EscrowError::UnknownReplica => {
@@ -152,8 +173,15 @@ impl From<WriteError> for Failure {
     fn from(error: WriteError) -> Self {
         match error {
             WriteError::Forked(fork) => fork.into(),
-            WriteError::Full { .. } => Self::new("full", "the group has no room for more writers, events or names"),
-            WriteError::TooLarge { .. } => Self::new("too-large", "a value is larger than all of the group accept"),
+            WriteError::Full { limit, used, allowed } => {
+                Self::with("full", "the group has no room for it", |out| put_room(limit, used, allowed, out))
+            }
+            WriteError::TooLarge { largest, allowed } => {
+                Self::with("too-large", "a value is larger than all of the group accept", |out| {
+                    put_largest(out, &largest);
+                    out.number(allowed as u64);
+                })
+            }
             _ => Self::new("refused", "nothing was written"),
         }
     }

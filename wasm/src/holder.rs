@@ -4,7 +4,10 @@
 use alloc::boxed::Box;
 
 use dotted::replication::Replica;
-use dotted::{Applied, ApplyError, Batch, ByName, Delta, DeltaCrdt, Edit, Mut, Store, StoreBody, Watched, Writer};
+use dotted::{
+    Applied, ApplyError, Batch, ByName, Checkpoint, Delta, DeltaCrdt, Edit, Limits, Mut, Store, StoreBody, Usage,
+    Watched, Writer,
+};
 
 use crate::failure::Failure;
 
@@ -35,18 +38,28 @@ impl Live<'_> {
         }
     }
 
-    pub fn apply(self, delta: Delta<StoreBody>) -> Result<Applied, ApplyError> {
+    pub fn apply(self, delta: Delta<StoreBody>, limits: &Limits) -> Result<Applied, ApplyError> {
         match self {
-            Live::Plain(store) => store.apply(delta),
-            Live::Watched(store) => store.apply(delta),
+            Live::Plain(store) => store.apply_within(delta, limits),
+            Live::Watched(store) => store.apply_within(delta, limits),
         }
     }
 
-    pub fn merge(self, other: &Store) -> Result<Applied, ApplyError> {
+    pub fn merge(self, other: &Store, limits: &Limits) -> Result<Applied, ApplyError> {
         match self {
-            Live::Plain(store) => store.try_merge(other),
+            Live::Plain(store) => {
+                let (here, there) = (store.usage(), other.usage());
+                let most =
+                    Usage::new(here.writers + there.writers, here.events + there.events, here.names + there.names);
+                // The difference is not looked at as long as all of both is within the limits.
+                if most.beyond(limits).is_none() {
+                    store.try_merge(other)
+                } else {
+                    store.try_merge_within(other, limits)
+                }
+            }
             // A delta of the same difference, since a watched store merges with watched ones only.
-            Live::Watched(store) => store.apply(other.delta_since(DeltaCrdt::version(store))),
+            Live::Watched(store) => store.apply_within(other.delta_since(DeltaCrdt::version(store)), limits),
         }
     }
 
@@ -96,6 +109,32 @@ impl Holder {
         Ok(())
     }
 
+    /// Writes from here on can be taken back.
+    pub fn begin_trial(&mut self) -> Result<Checkpoint, Failure> {
+        match self {
+            Self::Plain(store, writer) => {
+                DeltaCrdt::begin_trial(&mut **store);
+                Ok(writer.checkpoint())
+            }
+            Self::Watched(store, writer) => {
+                store.begin_trial();
+                Ok(writer.checkpoint())
+            }
+            Self::Member(replica) => Ok(replica.begin_trial()),
+            Self::Moving => Err(Failure::ARGUMENT),
+        }
+    }
+
+    /// Keeps what was written since, or takes it back. Says whether it was taken back.
+    pub fn end_trial(&mut self, before: Checkpoint, keep: bool) -> Result<bool, Failure> {
+        match self {
+            Self::Plain(store, writer) => Ok(end_trial(&mut **store, writer, before, keep)),
+            Self::Watched(store, writer) => Ok(end_trial(&mut **store, writer, before, keep)),
+            Self::Member(replica) => Ok(replica.end_trial(before, keep)),
+            Self::Moving => Err(Failure::ARGUMENT),
+        }
+    }
+
     /// Begins to list changes.
     pub fn watch(&mut self) {
         *self = match core::mem::replace(self, Self::Moving) {
@@ -130,4 +169,16 @@ impl Holder {
             }
         }
     }
+}
+
+fn end_trial(value: &mut impl DeltaCrdt, writer: &mut Writer, before: Checkpoint, keep: bool) -> bool {
+    if keep || !writer.is_after(&before) {
+        value.keep_trial();
+        return false;
+    }
+    let taken_back = value.take_back_trial();
+    if taken_back {
+        writer.restore(before);
+    }
+    taken_back
 }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use dotted::replication::{
     Config, Event, Level, PeerId, Rebalancer, Rebalancing, Refusal, Replica, Role, SpendError, Ticket, Topology,
 };
-use dotted::{DeltaCrdt, Dot, Largest, Limits, VersionVector, Watched};
+use dotted::{DeltaCrdt, Dot, Largest, Limit, Limits, VersionVector, Watched};
 
 use crate::document::Document;
 use crate::failure::Failure;
@@ -19,6 +19,7 @@ use crate::wire::{In, Out};
 pub fn start(document: &mut Document, mut input: In<'_>) -> Result<(), Failure> {
     let mut config = Config::new(input.peer()?, input.uuid()?, input.number()?);
     config.durable = input.number()? == 1;
+    config.bounds.decode = document.limits.clone();
     config.topology = topology(&mut input)?;
     set_all(&mut config, &mut input)?;
     let rebalancer = input.option(rebalancer)?;
@@ -90,7 +91,7 @@ fn size(number: u64) -> usize {
 }
 
 /// A setting that may be given, no greater than its type holds.
-fn set<T: TryFrom<u64>>(input: &mut In<'_>, field: &mut T, max: T) -> Result<(), Failure> {
+pub fn set<T: TryFrom<u64>>(input: &mut In<'_>, field: &mut T, max: T) -> Result<(), Failure> {
     if let Some(number) = input.option(In::number)? {
         *field = T::try_from(number).unwrap_or(max);
     }
@@ -117,13 +118,13 @@ fn set_all(config: &mut Config, input: &mut In<'_>) -> Result<(), Failure> {
         &mut bounds.decode.bytes,
         &mut bounds.decode.events,
         &mut bounds.decode.writers,
+        &mut bounds.decode.names,
         &mut bounds.members,
         &mut bounds.events,
         &mut bounds.tickets,
         &mut bounds.watches,
         &mut bounds.stagings,
         &mut bounds.pinned_bytes,
-        &mut bounds.decode.names,
     ];
     sizes.into_iter().try_for_each(|field| set(input, field, usize::MAX))?;
     let rates = [
@@ -202,7 +203,10 @@ pub fn act(document: &mut Document, op: u8, now: u64, mut input: In<'_>) -> Resu
         }
         op::CONNECTED => out.flag(replica.connected(input.peer()?)),
         op::DISCONNECTED => out.flag(replica.disconnected(input.peer()?)),
-        op::UNDELIVERED => out.flag(replica.undelivered(input.peer()?, size(input.number()?))),
+        op::UNDELIVERED => {
+            let peer = input.peer()?;
+            out.flag(replica.undelivered(peer, size(input.number()?)));
+        }
         op::RETIRE => out.flag(replica.retire(input.peer()?)),
         op::TOPOLOGY => replica.set_topology(topology(&mut input)?),
         op::PERSISTED => replica.persisted(&VersionVector::decode(input.bytes()?, &Limits::default())?),
@@ -267,7 +271,7 @@ fn put_event(event: &Event, tickets: &mut Tickets, out: &mut Out) {
         Event::Refused { peer, why, largest } => {
             begin(out, 5, peer);
             out.number(refusal(*why));
-            put_largest(largest.as_ref(), out);
+            out.option(largest.as_ref(), put_largest);
         }
         Event::Rejected { peer, why } => {
             begin(out, 6, peer);
@@ -285,7 +289,7 @@ fn put_event(event: &Event, tickets: &mut Tickets, out: &mut Out) {
             begin(out, 10, peer);
             out.number(*bytes as u64);
             out.number(*allowed as u64);
-            put_largest(largest.as_ref(), out);
+            out.option(largest.as_ref(), put_largest);
         }
         Event::Undelivered { peer, bytes, reaches } => {
             begin(out, 11, peer);
@@ -294,34 +298,33 @@ fn put_event(event: &Event, tickets: &mut Tickets, out: &mut Out) {
         }
         Event::NearlyFull { limit, used, allowed } => {
             out.number(12);
-            out.number(*limit as u64);
-            out.number(*used as u64);
-            out.number(*allowed as u64);
+            put_room(*limit, *used, *allowed, out);
         }
+        Event::TwoSessions { peer } => begin(out, 13, peer),
         Event::StampAhead { from, latest, by } => {
-            begin(out, 13, from);
+            begin(out, 14, from);
             out.replica(&latest.dot.replica);
             out.number(*by);
-            put_place(latest.name.as_deref(), &latest.key, out);
+            out.option(latest.name.as_ref(), |out, name| out.text(name));
+            out.raw(&latest.key);
         }
-        Event::TwoSessions { peer } => begin(out, 14, peer),
         // An event that this build has no form for.
         _ => out.number(9),
     }
 }
 
-fn put_largest(largest: Option<&Largest>, out: &mut Out) {
-    out.option(largest, |out, largest| {
-        out.number(largest.bytes as u64);
-        put_place(largest.name.as_deref(), &largest.key, out);
-    });
+/// The largest of some values, as `ts/error.ts` reads it.
+pub fn put_largest(out: &mut Out, largest: &Largest) {
+    out.option(largest.name.as_ref(), |out, name| out.text(name));
+    out.bytes(&largest.key);
+    out.number(largest.bytes as u64);
 }
 
-/// A name and a key, which is written as values are.
-fn put_place(name: Option<&str>, key: &[u8], out: &mut Out) {
-    out.text(name.unwrap_or_default());
-    out.flag(!key.is_empty());
-    out.raw(key);
+/// How much there is of something.
+pub fn put_room(limit: Limit, used: usize, allowed: usize, out: &mut Out) {
+    out.number(limit as u64);
+    out.number(used as u64);
+    out.number(allowed as u64);
 }
 
 fn refusal(why: Refusal) -> u64 {

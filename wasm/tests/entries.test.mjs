@@ -25,6 +25,36 @@ test("before it is ready a class says so, and afterwards it works", () => {
   assert.equal(run(source), "not-ready,not-ready 1");
 });
 
+test("files of different releases are told apart, and the right one still works", () => {
+  const source = `
+    import { OrSet, initSync } from "dotted-crdt/slim";
+    import { readFileSync } from "node:fs";
+    const right = readFileSync("dotted.wasm");
+    const other = Buffer.from(right);
+    for (let at = other.indexOf("interface_"); at >= 0; at = other.indexOf("interface_", at + 1)) other[at + 10] = 0x30;
+    let told;
+    try { initSync(other); } catch (error) { told = error.code + " " + /interface_1.*interface_0/.test(error.message); }
+    try { new OrSet(); } catch (error) { told += " " + error.code; }
+    initSync(right);
+    console.log(told, new OrSet().add(1).size);`;
+  assert.equal(run(source), "wrong-release true not-ready 1");
+});
+
+test("both sides have the same number of the interface, and the same numbers of what can be asked for", () => {
+  const read = (file) => readFileSync(new URL(`../${file}`, import.meta.url), "utf8");
+  assert.equal(/"(interface_\d+)"/.exec(read("src/lib.rs"))[1], /"(interface_\d+)"/.exec(read("ts/core.ts"))[1]);
+  const camel = (name) => name.toLowerCase().replace(/(?:^|_)(.)/g, (_, letter) => letter.toUpperCase());
+  const rust = [...read("src/names.rs").matchAll(/pub mod (\w+) \{([^}]*)\}/g)];
+  for (const [, name, body] of rust) {
+    const numbers = [...body.matchAll(/const (\w+): u8 = (\d+)/g)];
+    const list = new RegExp(`const enum ${camel(name)} \\{([^}]*)\\}`).exec(read("ts/names.ts"))[1];
+    const here = [...list.matchAll(/(\w+)(?: = 1)?,/g)].map(([, name]) => name);
+    assert.deepEqual(numbers.map(([, name]) => camel(name)), here);
+    assert.deepEqual(numbers.map(([, , number]) => Number(number)), here.map((_, at) => at + 1));
+  }
+  assert.ok(rust.length >= 5);
+});
+
 test("the inline entry needs no file and no waiting", () => {
   assert.equal(run(`import { OrSet } from "dotted-crdt/inline"; console.log(new OrSet().add(1).size)`), "1");
 });

@@ -14,52 +14,6 @@ const failsWith = (code) => (error) => {
   return true;
 };
 
-test("an error names the way to the part that is wrong", () => {
-  const cases = [
-    [{ items: [1, { price: 2n ** 70n }] }, ["items", 1, "price"], "items[1].price: "],
-    [[[() => 1]], [0, 0], "[0][0]: "],
-    [{ "two words": { "": undefined } }, ["two words", ""], '["two words"][""]: '],
-    [{ at: new Date() }, ["at"], "at: "],
-    [{ text: ["\ud800"] }, ["text", 0], "text[0]: "],
-    [Symbol("x"), undefined, "a value of type symbol"],
-  ];
-  const map = new LwwMap();
-  for (const [value, path, message] of cases) {
-    assert.throws(() => map.set("key", value), (error) => {
-      assert.deepEqual(error.path, path);
-      assert.ok(error instanceof CrdtError && error.message.startsWith(message), error.message);
-      return true;
-    });
-  }
-  assert.equal(map.size, 0);
-  // What a getter of the application throws is its own.
-  const own = new TypeError("mine");
-  assert.throws(() => map.set("key", { list: [{ get x() { throw own; } }] }), (error) => error === own);
-});
-
-test("a batch is not asynchronous", async () => {
-  const store = new Store();
-  const updates = [];
-  store.onUpdate((delta) => updates.push(delta));
-  let called = false;
-  assert.throws(() => store.batch(async () => (called = true)), failsWith("asynchronous"));
-  assert.ok(!called && updates.length === 0);
-  let later;
-  const write = () => {
-    store.counter("likes").increment();
-    later = Promise.reject(new Error("nobody hears of it"));
-    return later;
-  };
-  assert.throws(() => store.batch(write), failsWith("asynchronous"));
-  await later.catch(() => undefined);
-  // The batch has ended: what was written is there, as one.
-  assert.deepEqual([store.counter("likes").value, updates.length], [1, 1]);
-  store.counter("likes").increment();
-  assert.equal(updates.length, 2);
-  assert.throws(() => store.batch(() => ({ then() {} })), failsWith("asynchronous"));
-  assert.deepEqual(store.batch(() => ({ then: 1 })), { then: 1 });
-});
-
 /** Numbers from a seed. */
 function* random(seed) {
   for (let state = seed; ; ) {
@@ -92,6 +46,26 @@ test("values that cannot be kept are refused, and nothing is written", () => {
   assert.deepEqual(set.encode(), before);
   set.add(deep[0]);
   assert.equal(set.size, 2);
+});
+
+test("an error names the member that cannot be kept", () => {
+  const map = new LwwMap();
+  const wrong = [
+    [{ items: [1, 2, 3, { price: () => 1 }] }, "value.items[3].price: a function cannot be kept"],
+    [[[undefined]], "value[0][0]: undefined cannot be kept"],
+    [{ "a b": { ok: 1, "": 2n ** 64n } }, 'value["a b"][""]: a bigint has more than 64 bits'],
+    [{ at: { "\ud800": 1 } }, 'value.at["\\ud800"]: a text has a lone surrogate'],
+    [{ when: new Date() }, "value.when: only plain objects, arrays and Uint8Array can be kept"],
+    [Symbol("x"), "a symbol cannot be kept"],
+  ];
+  for (const [value, message] of wrong) assert.throws(() => map.set("k", value), { name: "CrdtError", message });
+  const mine = new Error("mine");
+  assert.throws(() => map.set("k", { get a() { throw mine; } }), mine);
+  const cycle = {};
+  cycle.cycle = cycle;
+  const long = { [`${"k".repeat(10_000)} `]: cycle };
+  assert.throws(() => map.set("k", long), (error) => error.code === "too-deep" && error.message.length < 400);
+  assert.equal(map.size, 0);
 });
 
 test("lone surrogates do not make two keys one", () => {

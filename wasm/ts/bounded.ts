@@ -1,4 +1,5 @@
-import { CrdtError, InsufficientRightsError, narrow } from "./error.js";
+import { CrdtError, InsufficientRightsError } from "./error.js";
+import { narrow } from "./failure.js";
 import { amount, Shown } from "./handles.js";
 import { Read, Write } from "./names.js";
 import { readWide, toJson } from "./wire.js";

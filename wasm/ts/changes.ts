@@ -1,5 +1,6 @@
 import { args } from "./core.js";
-import { CrdtError, narrow } from "./error.js";
+import { CrdtError } from "./error.js";
+import { narrow } from "./failure.js";
 import { formatUuid, hex } from "./ids.js";
 import { type Data, type In, utf8 } from "./wire.js";
 

@@ -1,29 +1,36 @@
-import { initSync, interface_number, seed } from "../dist/glue/dotted.js";
+import { initSync, seed } from "../dist/glue/dotted.js";
 
-import { CrdtError, translated } from "./error.js";
+import { CrdtError } from "./error.js";
+import { translated } from "./failure.js";
 import { In, Out } from "./wire.js";
 
-/** The number of the module that was built with this file. */
-declare const INTERFACE: number;
+/** What crosses the boundary: the same name as in `src/lib.rs`. Files of other releases have another one. */
+const INTERFACE = "interface_1";
 
 let isReady = false;
 
 /** Makes the classes usable. Once is enough; what comes later is passed over. */
 export function initialise(module: BufferSource | WebAssembly.Module): void {
   if (isReady) return;
-  let found: number;
   try {
-    initSync({ module });
-    found = interface_number();
+    const compiled = module instanceof WebAssembly.Module ? module : new WebAssembly.Module(module);
+    checkInterface(compiled);
+    initSync({ module: compiled });
     seed(crypto.getRandomValues(new Uint32Array(1))[0]!);
   } catch (cause) {
+    if (cause instanceof CrdtError) throw cause;
     throw new CrdtError("not-ready", "this is not the WebAssembly module of this package", { cause });
   }
-  if (found !== INTERFACE) {
-    const message = "the WebAssembly module is of another build of this package: deploy both files together";
-    throw new CrdtError("not-ready", message);
-  }
   isReady = true;
+}
+
+/** Before anything of it runs: afterwards another file could not be tried any more. */
+function checkInterface(module: WebAssembly.Module): void {
+  const names = WebAssembly.Module.exports(module).map(({ name }) => name);
+  if (names.includes(INTERFACE)) return;
+  const found = names.find((name) => name.startsWith("interface_")) ?? "no interface";
+  const message = `core.js and dotted.wasm are of different releases: ${INTERFACE} was expected, and there is ${found}`;
+  throw new CrdtError("wrong-release", message);
 }
 
 /** Does it, and throws errors of this package only. @internal */

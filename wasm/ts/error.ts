@@ -16,9 +16,10 @@
  * | `in-conflict` `not-a-group` `no-such-key` | the value cannot be written there |
  * | `invalid-value` `invalid-text` `invalid-id` `invalid-argument` | an argument cannot be used |
  * | `not-member` `retired` `muted` `myself` `forked` `same-writer` `no-replica` `is-replica` `refused` | a rule of replication |
- * | `quota` `storage` `gone` | there is no room left where the store is kept, it fails otherwise, or was cleared |
+ * | `quota` `storage` `damaged` | where the store is kept there is no room left, it fails otherwise, or nothing can be read |
  * | `connection` | a link to others is lost |
- * | `freed` `not-ready` `in-batch` `asynchronous` | the call comes at a wrong time |
+ * | `freed` `not-ready` `wrong-release` `in-batch` | the call comes at a wrong time, or the files do not belong together |
+ * | `asynchronous` | what writes a group is asynchronous |
  * | `internal` | a defect of this package: please report it |
  */
 export type CrdtErrorCode =
@@ -34,33 +35,18 @@ export type CrdtErrorCode =
   | "invalid-value" | "invalid-text" | "invalid-id" | "invalid-argument"
   | "not-member" | "retired" | "muted" | "myself" | "forked" | "same-writer"
   | "no-replica" | "is-replica" | "refused"
-  | "quota" | "storage" | "gone" | "connection"
-  | "freed" | "not-ready" | "in-batch" | "asynchronous" | "internal";
+  | "quota" | "storage" | "damaged" | "connection"
+  | "freed" | "not-ready" | "wrong-release" | "in-batch" | "asynchronous" | "internal";
 
 /** What every call of this package throws. Whatever threw it has changed nothing. */
 export class CrdtError extends Error {
   override readonly name = "CrdtError";
   /** Which error it is. */
   readonly code: CrdtErrorCode;
-  /** Where in the value that was given it is wrong, outermost first: `["items", 3, "price"]`. */
-  readonly path?: readonly (string | number)[];
 
-  constructor(
-    code: CrdtErrorCode,
-    message: string,
-    options?: { readonly cause?: unknown; readonly path?: readonly (string | number)[] },
-  ) {
-    super(options?.path === undefined ? message : `${shown(options.path)}: ${message}`, options);
+  constructor(code: CrdtErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
     this.code = code;
-    this.#reason = message;
-    if (options?.path !== undefined) this.path = options.path;
-  }
-
-  readonly #reason: string;
-
-  /** The same error of a part of a value, which stands under this key. @internal */
-  within(key: string | number): CrdtError {
-    return new CrdtError(this.code, this.#reason, { cause: this.cause, path: [key, ...(this.path ?? [])] });
   }
 }
 
@@ -79,29 +65,45 @@ export class InsufficientRightsError extends CrdtError {
   }
 }
 
-/** `items[3].price` */
-function shown(path: readonly (string | number)[]): string {
-  const parts = path.map((key) => {
-    if (typeof key === "number") return `[${key}]`;
-    return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
-  });
-  return parts.join("").replace(/^\./, "");
+/** How much there is of something, and how much there may be. */
+export interface Room {
+  readonly limit: "writers" | "events" | "names";
+  readonly used: number;
+  readonly allowed: number;
 }
 
-/** A number where it is safe. @internal */
-export function narrow(big: bigint): number | bigint {
-  const number = Number(big);
-  return Number.isSafeInteger(number) ? number : big;
-}
+/** The group has no room for what was to be written: `Room` says for what. Nothing was written. */
+export class FullError extends CrdtError implements Room {
+  declare readonly code: "full";
+  readonly limit: Room["limit"];
+  readonly used: number;
+  readonly allowed: number;
 
-/** What a call into WebAssembly threw, as an error of this package. @internal */
-export function translated(thrown: unknown): CrdtError {
-  if (typeof thrown === "string") {
-    const at = thrown.indexOf(": ");
-    const [code, detail] = [thrown.slice(0, at) as CrdtErrorCode, thrown.slice(at + 2)];
-    if (code !== "insufficient-rights") return new CrdtError(code, detail);
-    const rights = (from: number): number | bigint => narrow(BigInt(`0x${detail.slice(from, from + 32)}`));
-    return new InsufficientRightsError(rights(0), rights(32));
+  constructor({ limit, used, allowed }: Room) {
+    super("full", `there would be ${used} ${limit}, and the group has room for ${allowed}`);
+    [this.limit, this.used, this.allowed] = [limit, used, allowed];
   }
-  return new CrdtError("internal", "the WebAssembly instance failed", { cause: thrown });
+}
+
+/** The largest of some values. */
+export interface Largest {
+  /** The name of the value in the store. */
+  readonly name?: string;
+  /** The key in it, as the binary format has it. */
+  readonly key: Uint8Array;
+  /** How many bytes key and value have. */
+  readonly bytes: number;
+}
+
+/** A value is larger than all of the group accept. Nothing was written. */
+export class TooLargeError extends CrdtError {
+  declare readonly code: "too-large";
+  readonly largest: Largest;
+  /** How many bytes it may have. */
+  readonly allowed: number;
+
+  constructor(largest: Largest, allowed: number) {
+    super("too-large", `the value "${largest.name ?? ""}" has ${largest.bytes} bytes, and the group accepts ${allowed}`);
+    [this.largest, this.allowed] = [largest, allowed];
+  }
 }

@@ -3,11 +3,19 @@
  *
  * @packageDocumentation
  */
-export { CrdtError, type CrdtErrorCode, InsufficientRightsError } from "./error.js";
+export {
+  CrdtError,
+  type CrdtErrorCode,
+  FullError,
+  InsufficientRightsError,
+  type Largest,
+  type Room,
+  TooLargeError,
+} from "./error.js";
 export type { Data, DataObject } from "./wire.js";
 export type { Change, ChangeBatch, ValueKind, Version } from "./changes.js";
 export type { Conflict, ConflictPlace, DeletePolicy, Resolver, Settled } from "./conflicts.js";
-export { type Applied, Store, type StoreOptions, type Unsubscribe } from "./store.js";
+export { type Applied, type Limits, Store, type StoreOptions, type Unsubscribe } from "./store.js";
 export { Conflicting, Counter, Flag, Handle, MultiRegister, Register, SetHandle, Shown } from "./handles.js";
 export { LwwMapHandle, RecordHandle, type RecordOptions } from "./keyed.js";
 export { BoundedCounterHandle, type RightsHolder } from "./bounded.js";
@@ -21,7 +29,6 @@ export {
   type Transfer,
 } from "./ledger.js";
 export { type Claim, ClaimsHandle, type ClaimsOptions, type Reservation, Reservations, type Seat } from "./claims.js";
-export { Inbox, type InboxOptions, type Received } from "./inbox.js";
 export { ConflictLog, type ConflictLogOptions, type LogEntry, type LogKeys, type LogPlace } from "./conflict-log.js";
 export {
   BoundedCounter,
@@ -41,7 +48,6 @@ export {
 export {
   type Bounds,
   decodeVersion,
-  type Largest,
   type Level,
   type Role,
   type Member,
@@ -54,4 +60,5 @@ export {
   type Topology,
   type Transmit,
 } from "./replica.js";
+export { Inbox, type InboxOptions, type Received, type Receiver } from "./inbox.js";
 export { initialise } from "./core.js";

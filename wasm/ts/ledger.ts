@@ -1,4 +1,5 @@
-import { CrdtError, narrow } from "./error.js";
+import { CrdtError } from "./error.js";
+import { narrow } from "./failure.js";
 import { amount, Shown } from "./handles.js";
 import { parseUuid } from "./ids.js";
 import { Read, Settle, Write } from "./names.js";

@@ -101,6 +101,13 @@ export const enum Settle {
   Record,
 }
 
+/** What is done with a group that spans several calls. */
+export const enum Group {
+  Begin,
+  Keep,
+  TakeBack,
+}
+
 /** What a member of a group does. */
 export const enum Act {
   Receive = 1,

@@ -1,10 +1,12 @@
 import { args } from "./core.js";
-import { CrdtError } from "./error.js";
+import { CrdtError, type Largest, type Room } from "./error.js";
+import { readLargest, readRoom } from "./failure.js";
 import { Act, Read } from "./names.js";
 import { readClock } from "./changes.js";
 import { checkBytes, checkOptions, formatUuid, hex, parseUuid, randomUuid } from "./ids.js";
+import { putSettings, whole } from "./settings.js";
 import { Store } from "./store.js";
-import type { Data, In, Out } from "./wire.js";
+import type { In, Out } from "./wire.js";
 
 /** With whom a replica keeps up by itself. Whoever speaks to it is answered in any case. */
 export type Topology =
@@ -51,6 +53,8 @@ export interface Bounds {
   readonly deltaEvents?: number;
   /** The most writers in a delta: 65,536. */
   readonly deltaWriters?: number;
+  /** The most names that the store may hold: 2^20. These three are those of the store (`StoreOptions.limits`) by default. */
+  readonly deltaNames?: number;
   /** Members: 1,024. */
   readonly members?: number;
   /** Events that wait to be polled: 1,024. */
@@ -63,8 +67,6 @@ export interface Bounds {
   readonly stagings?: number;
   /** Bytes of encoded deltas held for peers: 1 GiB. */
   readonly pinnedBytes?: number;
-  /** Names that the store may hold: 1,048,576. */
-  readonly names?: number;
   /** How often to try before a silent peer is only probed: 8. */
   readonly attempts?: number;
   /** Bad messages that a peer may send at once: 16 … */
@@ -131,13 +133,6 @@ export interface Transmit {
 /** Why a delta was refused for good. */
 export type Refusal = "too-big" | "bad-bytes" | "forked" | "other";
 
-/** The largest of some values: under which name and key it stands, and how many bytes both have. */
-export interface Largest {
-  readonly bytes: number;
-  readonly name: string;
-  readonly key?: Data;
-}
-
 /** What happened. */
 export type ReplicaEvent =
   /** A delta of a peer was taken in. */
@@ -156,13 +151,13 @@ export type ReplicaEvent =
     }
   /** Loud: a peer has seen the same events and has another state. */
   | { readonly type: "diverged"; readonly peer: string; readonly version: Uint8Array }
-  /** A peer refused a delta for good. It is tried again after a pause; where it was too big, once something has changed. */
+  /** A peer refused a delta for good. It is tried again after a pause. */
   | { readonly type: "refused"; readonly peer: string; readonly why: Refusal; readonly largest?: Largest }
   /** A peer sent a delta that was refused for good here. */
   | { readonly type: "rejected"; readonly peer: string; readonly why: Refusal }
   /** A message would be longer than the peer accepts, and was not sent. */
   | { readonly type: "too-long"; readonly peer: string; readonly bytes: number }
-  /** A peer lacks more than it accepts at once. It gets nothing new until it accepts more, or the largest value is smaller. */
+  /** A peer lacks more than it accepts at once: nothing reaches it any more until it accepts more, or this is smaller. */
   | {
       readonly type: "too-large";
       readonly peer: string;
@@ -170,26 +165,24 @@ export type ReplicaEvent =
       readonly allowed: number;
       readonly largest?: Largest;
     }
-  /** A message was too long for what is between: from now on at most so many bytes are sent at once. */
+  /** A message did not reach a peer for its length: see `undelivered()`. Shorter ones, up to `reaches`, are tried. */
   | { readonly type: "undelivered"; readonly peer: string; readonly bytes: number; readonly reaches: number }
-  /** The store holds three quarters of what it may hold. */
-  | {
-      readonly type: "nearly-full";
-      readonly limit: "writers" | "events" | "names" | "other";
-      readonly used: number;
-      readonly allowed: number;
-    }
-  /** Somebody's clock is more than a day ahead, or this one's behind: its writes win over concurrent ones meanwhile. */
+  /** Three quarters of what the limits allow are there, or more. Beyond them what others write is refused. */
+  | ({ readonly type: "nearly-full" } & Room)
+  /** Loud: two processes seem to be this peer, in turns. Give one of them a name of its own. */
+  | { readonly type: "two-sessions"; readonly peer: string }
+  /**
+   * Somebody's clock is more than a day ahead, or this one's behind: until that is over its writes win over concurrent ones.
+   * Who wrote, by how many milliseconds it is ahead, and where: the name in the store, and the key as the binary format has it.
+   */
   | {
       readonly type: "stamp-ahead";
       readonly from: string;
       readonly replica: string;
       readonly by: number;
-      readonly name: string;
-      readonly key?: Data;
+      readonly name?: string;
+      readonly key: Uint8Array;
     }
-  /** Two processes take part under the name of one peer. */
-  | { readonly type: "two-sessions"; readonly peer: string }
   /** So many events were not polled in time. Confirmations are never among them. */
   | { readonly type: "events-lost"; readonly count: number }
   /** An event that this release has no form for. */
@@ -304,8 +297,9 @@ export class Replica {
   }
 
   /**
-   * A message of so many bytes did not reach a member for its length: a WebSocket was closed with 1009, a proxy answered
-   * 413. Shorter ones are sent from now on. Says whether there are any.
+   * A message of so many bytes does not reach a member, since something on the way refuses it for its length (a WebSocket
+   * closed with 1009, a proxy that answers 413). At most half as many are tried from now on, after a pause where that has
+   * happened before. Says whether smaller messages can be tried.
    */
   undelivered(peer: string, bytes: number): boolean {
     return this.#act(Act.Undelivered, id(args(), peer).number(whole(bytes))).flag();
@@ -384,13 +378,6 @@ function id(out: Out, uuid: string): Out {
   return out.text(uuid);
 }
 
-function whole(number: number): number {
-  if (!Number.isSafeInteger(number) || number < 0) {
-    throw new CrdtError("invalid-argument", "a whole number from 0 on is expected");
-  }
-  return number;
-}
-
 /** In the order in which the other side reads them. */
 const settings: readonly (keyof Timing | keyof Bounds)[] = [
   "debounce",
@@ -406,13 +393,13 @@ const settings: readonly (keyof Timing | keyof Bounds)[] = [
   "deltaBytes",
   "deltaEvents",
   "deltaWriters",
+  "deltaNames",
   "members",
   "events",
   "tickets",
   "watches",
   "stagings",
   "pinnedBytes",
-  "names",
   "attempts",
   "badBurst",
   "badPerSecond",
@@ -441,21 +428,6 @@ function putRebalancing(written: Out, rebalance: boolean | Rebalancing): Out {
   return putSettings(written.number(1).number(session), rebalancing, rebalance === true ? {} : rebalance);
 }
 
-function putSettings<Name extends string>(
-  written: Out,
-  settings: readonly Name[],
-  given: { readonly [name in Name]?: number },
-): Out {
-  const unknown = Object.keys(given).find((name) => !settings.some((setting) => setting === name));
-  if (unknown !== undefined) throw new CrdtError("invalid-argument", `a setting is not known: ${unknown}`);
-  for (const name of settings) {
-    const value = given[name];
-    if (value === undefined) written.number(0);
-    else written.number(1).number(whole(value));
-  }
-  return written;
-}
-
 function putTopology(out: Out, topology: Topology): Out {
   switch (topology.type) {
     case "full-mesh":
@@ -473,21 +445,12 @@ function putTopology(out: Out, topology: Topology): Out {
   }
 }
 
-const LIMITS = ["writers", "events", "names"] as const;
-
-function readPlace(input: In): { readonly name: string; readonly key?: Data } {
-  const name = input.text();
-  const key = input.option((input) => input.value());
-  return key === undefined ? { name } : { name, key };
-}
-
-function readLargest(input: In): { readonly largest?: Largest } {
-  const largest = input.option((input) => ({ bytes: input.number(), ...readPlace(input) }));
-  return largest === undefined ? {} : { largest };
-}
-
 function readEvent(input: In): ReplicaEvent {
   const refusal = (): Refusal => REFUSALS[input.number()] ?? "other";
+  const largest = (): { readonly largest?: Largest } => {
+    const largest = input.option(readLargest);
+    return largest === undefined ? {} : { largest };
+  };
   switch (input.number()) {
     case 0:
       return { type: "changed", from: input.text(), events: input.number(), keys: input.number() };
@@ -510,29 +473,32 @@ function readEvent(input: In): ReplicaEvent {
     case 4:
       return { type: "diverged", peer: input.text(), version: input.rest() };
     case 5:
-      return { type: "refused", peer: input.text(), why: refusal(), ...readLargest(input) };
+      return { type: "refused", peer: input.text(), why: refusal(), ...largest() };
     case 6:
       return { type: "rejected", peer: input.text(), why: refusal() };
     case 7:
       return { type: "too-long", peer: input.text(), bytes: input.number() };
     case 8:
       return { type: "events-lost", count: input.number() };
-    case 10: {
-      const [peer, bytes, allowed] = [input.text(), input.number(), input.number()];
-      return { type: "too-large", peer, bytes, allowed, ...readLargest(input) };
-    }
+    case 10:
+      return {
+        type: "too-large",
+        peer: input.text(),
+        bytes: input.number(),
+        allowed: input.number(),
+        ...largest(),
+      };
     case 11:
       return { type: "undelivered", peer: input.text(), bytes: input.number(), reaches: input.number() };
-    case 12: {
-      const limit = LIMITS[input.number()] ?? "other";
-      return { type: "nearly-full", limit, used: input.number(), allowed: input.number() };
-    }
-    case 13: {
-      const [from, replica, by] = [input.text(), input.text(), input.number()];
-      return { type: "stamp-ahead", from, replica, by, ...readPlace(input) };
-    }
-    case 14:
+    case 12:
+      return { type: "nearly-full", ...readRoom(input) };
+    case 13:
       return { type: "two-sessions", peer: input.text() };
+    case 14: {
+      const [from, replica, by] = [input.text(), input.text(), input.number()];
+      const name = input.option((input) => input.text());
+      return { type: "stamp-ahead", from, replica, by, ...(name !== undefined && { name }), key: input.rest() };
+    }
     default:
       return { type: "other" };
   }

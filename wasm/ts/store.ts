@@ -19,7 +19,8 @@ import { Counter, Flag, Handle, MultiRegister, Register, SetHandle } from "./han
 import { LwwMapHandle, RecordHandle, type RecordOptions } from "./keyed.js";
 import { LedgerHandle } from "./ledger.js";
 import { checkBytes, checkCallback, checkOptions, hex, parseUuid, randomUuid } from "./ids.js";
-import { Act, Ask, Read, Settle, Write } from "./names.js";
+import { Act, Ask, Group, Read, Settle, Write } from "./names.js";
+import { putSettings } from "./settings.js";
 import { CrdtError } from "./error.js";
 import { type Data, define, type In, type Out } from "./wire.js";
 
@@ -31,6 +32,18 @@ export interface Applied {
   readonly events: number;
   /** How many keys look different. */
   readonly keys: number;
+}
+
+/** How much may be taken in from others. What is left out stays as it is in the Rust crate. Whole numbers. */
+export interface Limits {
+  /** The length of a state or delta that arrives, in bytes: 256 MiB. */
+  readonly bytes?: number;
+  /** The writers that the store may name: 65,536. */
+  readonly writers?: number;
+  /** The events that it may hold, removals that are not forgotten yet included: 2^24. */
+  readonly events?: number;
+  /** The names that it may hold: 2^20. */
+  readonly names?: number;
 }
 
 /** How a store begins. */
@@ -47,9 +60,17 @@ export interface StoreOptions {
    * leaves before it is stored, and one process at a time uses it. Not together with `replica`.
    */
   readonly writer?: Uint8Array;
+  /**
+   * How much may be taken in from others, `state` included: what goes beyond is refused (`too-large`, `full`), and the store
+   * is as it was. A replica takes them over, and announces them to its group, whose members write no more than all accept.
+   */
+  readonly limits?: Limits;
   /** Milliseconds since 1970; `Date.now` by default. Asked once for each write. */
   readonly now?: () => number;
 }
+
+/** In the order in which the other side reads them. */
+const LIMITS: readonly (keyof Limits)[] = ["bytes", "writers", "events", "names"];
 
 /** Ends a subscription. More than once does nothing. */
 export type Unsubscribe = () => void;
@@ -92,7 +113,7 @@ export class Store {
   #watching = false;
 
   constructor(options?: StoreOptions) {
-    const { state, replica, writer, now = Date.now } = checkOptions(options) ?? {};
+    const { state, replica, writer, limits, now = Date.now } = checkOptions(options) ?? {};
     if (writer !== undefined && replica !== undefined) {
       throw new CrdtError("invalid-argument", "either a writer or a replica");
     }
@@ -100,6 +121,7 @@ export class Store {
     const document = open(replica === undefined ? randomUuid() : parseUuid(replica));
     try {
       guarded(() => {
+        if (limits !== undefined) document.limit(putSettings(args(), LIMITS, limits).finish());
         if (writer !== undefined) document.resume(checkBytes(writer));
         if (state !== undefined) document.begin(checkBytes(state));
       });
@@ -273,6 +295,13 @@ export class Store {
     return this.#took(guarded(() => document.apply(checkBytes(bytes))));
   }
 
+  /** As `apply`, of what was stored here: whatever the limits are. @internal */
+  restore(bytes: Uint8Array): Applied {
+    this.#outside();
+    const document = this.document();
+    return this.#took(guarded(() => document.restore(bytes)));
+  }
+
   /** Takes in all that another one has, which must not be within a batch. Costs O(writers + what is new). */
   merge(other: Store): Applied {
     this.#outside();
@@ -360,37 +389,44 @@ export class Store {
    * what was written so far; nothing can be taken in or encoded meanwhile (`in-batch`). If `write` throws, what it has
    * written until then stays, as one.
    *
-   * @throws {@link CrdtError} `asynchronous` if `write` is an `async` function, which is not called then; or if it returns
-   * a promise, when what it has written until then stays, as one. What it goes on to write is no part of the batch.
+   * @throws {@link CrdtError} `asynchronous` if `write` is an async function, which is not called then, or returns a promise:
+   * the group ends when it returns. What it has written until then is taken back.
    */
   batch<R>(write: () => R): R {
-    checkCallback(write);
-    if (write.constructor.name === "AsyncFunction") throw asynchronous();
-    this.document();
+    if (isAsync(checkCallback(write))) throw asynchronous();
+    const document = this.document();
+    // What happened before the group is not taken back with it.
+    if (this.#watching) this.#gather();
+    const told = this.#batches.length;
+    guarded(() => document.group(Group.Begin));
     this.#depth += 1;
     let result: R;
     try {
       result = write();
     } catch (error) {
       try {
-        this.#leaveBatch();
+        this.#leaveBatch(Group.Keep, told);
       } catch {
         // The first error counts, as always.
       }
       throw error;
     }
-    this.#leaveBatch();
-    if (isThenable(result)) {
-      // Whatever becomes of it, the call has failed.
-      result.then(undefined, () => undefined);
-      throw asynchronous();
-    }
+    const isRefused = isThenable(result);
+    this.#leaveBatch(isRefused ? Group.TakeBack : Group.Keep, told);
+    if (isRefused) throw asynchronous();
     return result;
   }
 
-  #leaveBatch(): void {
+  #leaveBatch(how: Group, told: number): void {
     this.#depth -= 1;
-    if (this.#document !== undefined) this.settle();
+    const document = this.#document;
+    if (document === undefined) return;
+    if (guarded(() => document.group(how))) {
+      if (this.#watching) this.#gather();
+      this.#batches.length = told;
+      this.#snapshots.clear();
+    }
+    this.settle();
   }
 
   /** Gives the memory back. Afterwards every call throws `freed`; this one can be repeated. */
@@ -573,19 +609,29 @@ export class Store {
   }
 }
 
+/** Whether it is known, before it is called, to return before it has written all. */
+function isAsync(write: () => unknown): boolean {
+  return /^\[object Async/.test(Object.prototype.toString.call(write));
+}
+
+function isThenable(value: unknown): boolean {
+  try {
+    const { then } = (value ?? {}) as { readonly then?: unknown };
+    return typeof then === "function";
+  } catch {
+    return false;
+  }
+}
+
+function asynchronous(): CrdtError {
+  return new CrdtError("asynchronous", "a group ends when the function returns: it must not be asynchronous");
+}
+
 export interface Store {
   /** As `free()`, for `using`, where the platform has it. */
   [Symbol.dispose](): void;
 }
 disposable(Store);
-
-function asynchronous(): CrdtError {
-  return new CrdtError("asynchronous", "a batch ends when its function returns: await first, and write then");
-}
-
-function isThenable(result: unknown): result is PromiseLike<unknown> {
-  return typeof result === "object" && result !== null && typeof (result as { then?: unknown }).then === "function";
-}
 
 /** Lets `using` free it. Where the platform has no such symbol there is nothing to do. @internal */
 export function disposable(type: { readonly prototype: { free(): void } }): void {

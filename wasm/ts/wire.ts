@@ -157,8 +157,16 @@ export class Out {
     return this;
   }
 
-  /** A value. Whatever is wrong with it is found here, before anything is written. */
-  value(value: unknown, depth = DEPTH_MAX): this {
+  /** A value. Whatever is wrong with it is found here, before anything is written, and told with its place. */
+  value(value: unknown): this {
+    try {
+      return this.#value(value, DEPTH_MAX);
+    } catch (thrown) {
+      throw thrown instanceof Misplaced ? thrown.told() : thrown;
+    }
+  }
+
+  #value(value: unknown, depth: number): this {
     switch (typeof value) {
       case "string":
         this.byte(4);
@@ -186,7 +194,7 @@ export class Out {
       case "object":
         return this.#object(value, depth);
       default:
-        throw new CrdtError("invalid-value", `a value of type ${typeof value} cannot be kept`);
+        throw new CrdtError("invalid-value", `${value === undefined ? "" : "a "}${typeof value} cannot be kept`);
     }
   }
 
@@ -209,7 +217,12 @@ export class Out {
       // Asked once: what stands in it may be getters, which change it. A hole is undefined, and refused.
       const { length } = value;
       this.number(length);
-      for (let at = 0; at < length; at++) this.#member(value[at], depth - 1, at);
+      let at = 0;
+      try {
+        for (; at < length; at++) this.#value(value[at], depth - 1);
+      } catch (thrown) {
+        throw inside(thrown, `[${at}]`);
+      }
       return this;
     }
     if (!isPlain(value)) throw new CrdtError("invalid-value", "only plain objects, arrays and Uint8Array can be kept");
@@ -220,20 +233,44 @@ export class Out {
     this.byte(7);
     this.number(keys.length);
     for (const key of keys) {
-      this.text(key);
-      this.#member((value as Record<string, unknown>)[key], depth - 1, key);
+      try {
+        this.text(key);
+        this.#value((value as Record<string, unknown>)[key], depth - 1);
+      } catch (thrown) {
+        throw inside(thrown, step(key));
+      }
     }
     return this;
   }
+}
 
-  /** A part of a value. What is wrong with it names the way to it. */
-  #member(value: unknown, depth: number, key: string | number): void {
-    try {
-      this.value(value, depth);
-    } catch (error) {
-      throw error instanceof CrdtError ? error.within(key) : error;
-    }
+/** What is wrong with a member of a value, on its way out to the value. */
+class Misplaced {
+  path = "";
+  readonly #error: CrdtError;
+
+  constructor(error: CrdtError) {
+    this.#error = error;
   }
+
+  told(): CrdtError {
+    const { path } = this;
+    const shown = path.length > 240 ? `${path.slice(0, 120)} … ${path.slice(-120)}` : path;
+    return new CrdtError(this.#error.code, `value${shown}: ${this.#error.message}`, { cause: this.#error.cause });
+  }
+}
+
+/** What was thrown for a member; what an application's getter throws stays as it is. */
+function inside(thrown: unknown, step: string): unknown {
+  const misplaced = thrown instanceof CrdtError ? new Misplaced(thrown) : thrown;
+  if (misplaced instanceof Misplaced) misplaced.path = step + misplaced.path;
+  return misplaced;
+}
+
+const IDENTIFIER = /^[A-Za-z_$][\w$]{0,63}$/;
+
+function step(key: string): string {
+  return IDENTIFIER.test(key) ? `.${key}` : `[${JSON.stringify(key.slice(0, 64))}]`;
 }
 
 /** So many bytes are decoded at once. A text may keep them all in memory, so they are not many. */

@@ -69,6 +69,7 @@ export function isSame(one, other) {
 export function failing(inner) {
   const storage = {
     inner,
+    isExclusive: inner.isExclusive,
     error: undefined,
     calls: 0,
     async open() {

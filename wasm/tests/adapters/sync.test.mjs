@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { Store } from "dotted-crdt";
 import { MemoryStorage } from "dotted-crdt/storage";
 import { Sync } from "dotted-crdt/sync";
 
@@ -195,4 +196,42 @@ test("links that throw are told of, and neither keep others from working nor any
   assert.deepEqual(reported, ["close"]);
   await storage.open();
   await assert.rejects(Sync.open({ storeId: STORE, links: [net.ends[0], {}] }), { code: "invalid-argument" });
+});
+
+test("many conflicts are counted by what changes, and not listed again", limit, async (t) => {
+  const here = await open(t);
+  const there = new Store();
+  const { store } = here;
+  const sides = [store, there];
+  const write = (side, from, to) => {
+    const keys = Array.from({ length: to - from }, (_, at) => `key ${from + at}`);
+    sides[side].map("m").setAll(keys.map((key) => [key, side]));
+    sides[side].record("r").setAll(keys.map((key) => [key, side]));
+    sides[side].register("one").set(side);
+  };
+  for (const side of [0, 1]) write(side, 0, 200);
+  store.merge(there);
+  let listed = 0;
+  const conflicts = store.conflicts.bind(store);
+  store.conflicts = () => ((listed += 1), conflicts());
+  const check = () => assert.equal(here.snapshot().conflicts, conflicts().length);
+  check();
+  assert.equal(here.snapshot().conflicts, 401);
+  assert.equal(listed, 1);
+  store.map("m").set("key 3", "settled");
+  check();
+  store.resolve(conflicts()[0], 0);
+  check();
+  for (const side of [0, 1]) write(side, 300, 305);
+  store.merge(there);
+  check();
+  there.record("r").clear();
+  store.record("r").set("key 7", "again");
+  store.merge(there);
+  check();
+  const before = listed;
+  assert.ok(before <= 3, `listed ${before} times`);
+  store.resolveAll("latest");
+  check();
+  assert.equal(here.snapshot().conflicts, 0);
 });

@@ -16,7 +16,7 @@ class Own implements StorageAdapter {
     is<typeof part.length, number>();
     is<typeof writer, Uint8Array | undefined>();
   }
-  async compact(merge: (parts: readonly Uint8Array[]) => Uint8Array): Promise<void> {
+  async compact(merge: (parts: readonly Uint8Array[]) => readonly Uint8Array[]): Promise<void> {
     merge([]);
   }
   async abandon(): Promise<void> {}

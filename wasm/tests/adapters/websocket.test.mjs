@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { WebSocketLink } from "dotted-crdt/sync";
+import { Store } from "dotted-crdt";
+import { MemoryStorage } from "dotted-crdt/storage";
+import { Sync, WebSocketLink } from "dotted-crdt/sync";
 import { WebSocket } from "ws";
 
 import { startRelay } from "../../relay/relay.mjs";
@@ -29,12 +31,6 @@ class FakeSocket {
     this.onopen?.({});
   }
 
-  /** The other side got more at once than it takes. */
-  isTooLong() {
-    this.readyState = 3;
-    this.onclose?.({ code: 1009 });
-  }
-
   dies() {
     this.readyState = 3;
     this.onerror?.({});
@@ -55,76 +51,17 @@ class FakeSocket {
 
 /** A link over sockets that the test has in its hands. */
 function link(t, options = {}) {
-  const [sockets, states, received, tooLong] = [[], [], [], []];
+  const [sockets, states, received] = [[], [], []];
   const made = new WebSocketLink("ws://there", {
     connect: (url) => (sockets.push(new FakeSocket(url)), sockets.at(-1)),
     retry: 2,
     retryMax: 8,
     ...options,
   });
-  made.open({ state: (state, error) => states.push(error?.code ?? state), receive: (bytes) => received.push(bytes), tooLong: (bytes) => tooLong.push(bytes) });
+  made.open({ state: (state, error) => states.push(error?.code ?? state), receive: (bytes) => received.push(bytes) });
   t.after(() => made.close());
-  return { link: made, sockets, states, received, tooLong };
+  return { link: made, sockets, states, received };
 }
-
-test("a frame that was too long is told with its length", limit, async (t) => {
-  const { link: made, sockets, states, tooLong } = link(t);
-  sockets[0].opens();
-  for (const length of [100, 5_000, 300]) made.send(new Uint8Array(length));
-  sockets[0].isTooLong();
-  assert.deepEqual([tooLong, states.at(-1)], [[5_000], "connection"]);
-  await until(() => sockets.length === 2);
-  sockets[1].opens();
-  made.send(new Uint8Array(70));
-  sockets[1].dies();
-  await until(() => sockets.length === 3);
-  sockets[2].opens();
-  made.send(new Uint8Array(60));
-  sockets[2].isTooLong();
-  assert.deepEqual(tooLong, [5_000, 60]);
-});
-
-test("what a server takes no frames of goes in smaller ones, and the status says why", limit, async (t) => {
-  const relay = await startRelay({ port: 0, frameBytes: 20_000 });
-  t.after(() => relay.close());
-  const here = await open(t, { links: [to(relay, {})], announce: 1_000_000 });
-  await until(() => here.snapshot().state === "in-sync");
-  const problems = [];
-  here.subscribe(() => problems.push(here.snapshot().problem?.type));
-  here.store.set("words").addAll(Array.from({ length: 20_000 }, (_, at) => `word number ${at}`));
-  const server = await relay.sync(STORE);
-  await until(() => server.store.set("words").size === 20_000);
-  assert.ok(problems.includes("undelivered"));
-  // Small changes go on as if nothing had been.
-  here.store.counter("likes").increment();
-  await until(() => server.store.counter("likes").value === 1);
-});
-
-test("the relay forgets stores that nobody is connected to, and counts who died while they came", limit, async (t) => {
-  let opened;
-  const slow = new Promise((resolve) => (opened = resolve));
-  const storage = () => ({ open: async () => (await slow, { parts: [] }), append: async () => {}, close() {} });
-  const relay = await startRelay({ port: 0, stores: 1, idle: 20, storage });
-  t.after(() => relay.close());
-  const connect = (path) => new WebSocket(`ws://127.0.0.1:${relay.port}/${path}`);
-  const first = connect(STORE);
-  await new Promise((resolve) => first.on("open", resolve));
-  first.terminate();
-  assert.equal(relay.stores, 1);
-  opened();
-  const sync = await relay.sync(STORE);
-  await until(() => relay.stores === 0);
-  assert.deepEqual([sync.snapshot().links, sync.store.isFreed], [[], true]);
-  // There is room for another one.
-  const second = connect(STORE.replace("5a", "5b"));
-  await new Promise((resolve, reject) => {
-    second.on("open", () => setTimeout(resolve, 60));
-    second.on("close", reject);
-  });
-  assert.equal(relay.stores, 1);
-  second.terminate();
-  await until(() => relay.stores === 0);
-});
 
 test("a connection that breaks is made again, and again", limit, async (t) => {
   const { link: made, sockets, states } = link(t);
@@ -283,4 +220,98 @@ test("the relay turns away other sites, wrong paths, too many, and what is too l
   first.send("text");
   assert.equal(await outcome(new WebSocket(url())), "open");
   first.terminate();
+});
+
+test("where frames are too large for the way, smaller ones arrive, and the status says why", limit, async (t) => {
+  const relay = await startRelay({ port: 0, frameBytes: 4_000 });
+  t.after(() => relay.close());
+  const here = await open(t, { links: [to(relay)], timing: { backOff: 20 } });
+  const seen = new Set();
+  here.subscribe(() => {
+    const { problem, links } = here.snapshot();
+    if (problem?.type === "undelivered") seen.add("undelivered");
+    if (links[0].error?.code === "too-large") seen.add(links[0].error.message);
+  });
+  await until(() => here.snapshot().state === "in-sync");
+  here.store.set("words").addAll(Array.from({ length: 5_000 }, (_, at) => `word number ${at}`));
+  const server = await relay.sync(STORE);
+  await until(() => server.store.set("words").size === 5_000);
+  assert.equal(server.store.stateHash(), here.store.stateHash());
+  assert.ok(seen.has("undelivered"));
+  assert.ok([...seen].some((text) => text.includes("too large")));
+});
+
+test("what is stored is loaded whatever the limits are, and what others have is not taken in beyond", limit, async (t) => {
+  const storage = new MemoryStorage();
+  const before = await Sync.open({ storeId: STORE, storage });
+  before.store.set("s").addAll(Array.from({ length: 100 }, (_, at) => at));
+  await before.stored();
+  before.close();
+  const after = await open(t, { storage, limits: { events: 50 } });
+  assert.equal(after.store.set("s").size, 100);
+  const other = new Store();
+  other.set("s").add("more");
+  assert.throws(() => after.store.merge(other), { code: "full" });
+});
+
+/** A storage that is opened when it is let. */
+function gated(inner) {
+  let open;
+  const gate = new Promise((resolve) => (open = resolve));
+  return {
+    let: open,
+    open: async () => (await gate, inner.open()),
+    append: (...given) => inner.append(...given),
+    compact: (merge) => inner.compact(merge),
+    close: () => inner.close(),
+  };
+}
+
+test("a connection that dies while its store opens is not attached", limit, async (t) => {
+  const storage = gated(new MemoryStorage());
+  const relay = await startRelay({ port: 0, storage: () => storage });
+  t.after(() => relay.close());
+  const url = `ws://127.0.0.1:${relay.port}/${STORE}`;
+  const dying = new WebSocket(url);
+  await new Promise((resolve) => (dying.onopen = resolve));
+  dying.terminate();
+  await new Promise((resolve) => (dying.onclose = resolve));
+  const living = new WebSocket(url);
+  await new Promise((resolve) => (living.onopen = resolve));
+  // The server has seen the first one go by the time it answers another one.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  storage.let();
+  const server = await relay.sync(STORE);
+  await until(() => server.snapshot().links.length > 0);
+  assert.equal(server.snapshot().links.length, 1);
+  living.close();
+  await until(() => server.snapshot().links.length === 0);
+});
+
+test("the relay forgets stores that nobody uses, once they are stored, and opens them again", limit, async (t) => {
+  const kept = new Map();
+  const storage = (id) => kept.get(id) ?? kept.set(id, new MemoryStorage()).get(id);
+  const relay = await startRelay({ port: 0, stores: 2, idle: 1_000_000, storage });
+  t.after(() => relay.close());
+  const id = (at) => `00000000-0000-4000-8000-00000000000${at}`;
+  const visit = async (at, check) => {
+    const link = new WebSocketLink(`ws://127.0.0.1:${relay.port}/${id(at)}`, { connect: (url) => new WebSocket(url), retry: 5, retryMax: 20 });
+    const sync = await Sync.open({ storeId: id(at), links: [link] });
+    await until(() => sync.snapshot().state === "in-sync");
+    check(sync.store);
+    await until(() => sync.snapshot().state === "in-sync");
+    sync.close();
+    sync.store.free();
+  };
+  // More, one after the other, than there is room for.
+  for (let at = 0; at < 5; at++) await visit(at, (store) => store.counter("c").increment(at + 1));
+  assert.equal(relay.stores, 2);
+  for (let at = 0; at < 5; at++) await visit(at, (store) => assert.equal(store.counter("c").value, at + 1));
+  const short = await startRelay({ port: 0, idle: 10 });
+  t.after(() => short.close());
+  const one = new WebSocket(`ws://127.0.0.1:${short.port}/${STORE}`);
+  await new Promise((resolve) => (one.onopen = resolve));
+  await until(() => short.stores === 1);
+  one.close();
+  await until(() => short.stores === 0);
 });

@@ -9,9 +9,9 @@ import { startPages } from "../../demo/serve.mjs";
 import { startRelay } from "../../relay/relay.mjs";
 import { FLAGS } from "./flags.mjs";
 
-/** A browser with an empty profile. `open` makes pages; what goes wrong in them fails `finish`. */
-export async function browse(options = {}) {
-  const profile = mkdtempSync(join(tmpdir(), "dotted-chromium-"));
+/** A browser with an empty profile, or the one in a folder, which is kept. `open` makes pages; what goes wrong in them fails `finish`. */
+export async function browse({ folder, ...options } = {}) {
+  const profile = folder ?? mkdtempSync(join(tmpdir(), "dotted-chromium-"));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: FLAGS,
@@ -35,7 +35,7 @@ export async function browse(options = {}) {
     problems,
     async close() {
       await context.close();
-      rmSync(profile, { recursive: true, force: true });
+      if (folder === undefined) rmSync(profile, { recursive: true, force: true });
     },
   };
 }

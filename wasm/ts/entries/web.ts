@@ -14,6 +14,7 @@ async function load(url: URL): Promise<void> {
       : await WebAssembly.compile(await response.arrayBuffer());
     initialise(module);
   } catch (cause) {
+    if (cause instanceof CrdtError) throw cause;
     throw new CrdtError("not-ready", `the WebAssembly module cannot be loaded from ${url.href}`, { cause });
   }
 }

@@ -1,10 +1,5 @@
 import { CrdtError, type CrdtErrorCode } from "../index.js";
 
-/** Site data was cleared, or another database begun in place of the one that was opened. */
-export function gone(): CrdtError {
-  return new CrdtError("gone", "what was stored is not there any more");
-}
-
 /** What storage failed with: `quota` if there is no room, else `storage`. */
 export function failure(thrown: unknown): CrdtError {
   if (thrown instanceof CrdtError) return thrown;

@@ -5,5 +5,4 @@
  */
 export type { Saved, StorageAdapter } from "./adapter.js";
 export { IndexedDbStorage, type IndexedDbOptions } from "./indexeddb.js";
-export type { Locks } from "./lease.js";
 export { MemoryStorage } from "./memory.js";

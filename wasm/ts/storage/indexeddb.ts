@@ -1,178 +1,151 @@
 import { CrdtError } from "../index.js";
 import type { Saved, StorageAdapter } from "./adapter.js";
-import { failure, gone } from "./failure.js";
-import { type Lease, leaseOneOf, type Locks, webLocks } from "./lease.js";
+import { failure } from "./failure.js";
 
-/** Where and how to keep it. */
+/** Where to keep it. */
 export interface IndexedDbOptions {
   /** The name of the database. One for each store; all tabs of an origin share it. */
   readonly name: string;
   /** `indexedDB` by default. */
   readonly factory?: IDBFactory;
-  /** Web Locks by default; without them each tab writes under a new id. */
-  readonly locks?: Locks | undefined;
 }
 
 const PARTS = "parts";
-const WRITERS = "writers";
-/** Among the writers: something random that tells this database from the next one of its name. */
-const GENERATION = "generation";
+/** What the database is told from others of its name by: a random id. */
+const ABOUT = "about";
 
 /**
- * Keeps a store in IndexedDB. Tabs share one log of parts, and each tab has a writer of its own: it takes over the id
- * of a tab that has gone, if there is one, and else a new one. So version vectors grow with the number of tabs that
- * were ever open at once, not with every visit.
+ * Keeps a store in IndexedDB. Tabs share one log of parts. Profiles are copied and restored from backups, so this storage is
+ * not exclusive: each visit that writes does so under a new id, which is 19 bytes in every version vector. Rights of bounded
+ * counters that a visit leaves behind cannot be spent any more: give them to others (`transfer`) before it ends.
  *
- * A part and its writer's record are stored in one transaction that is durable when it ends (`strict`). What cannot be
- * stored throws `quota` or `storage`. A connection that the browser closes, as it does on phones and when site data is
- * cleared, is opened again by the next write; if what was stored is gone by then, that write throws `gone`, and `open` begins anew.
+ * A part is durable when it is said to be (`strict`). Browsers close connections, on phones above all: the next write
+ * opens another one. What cannot be stored throws `quota` or `storage`; also once, if the database was deleted, by clearing
+ * the site's data say: then all is stored anew.
  */
 export class IndexedDbStorage implements StorageAdapter {
   readonly #name: string;
   readonly #factory: IDBFactory;
-  readonly #locks: Locks | undefined;
   #database: IDBDatabase | undefined;
-  /** Which database was opened; nothing before `open` and after `close`. */
-  #generation: string | undefined;
-  #lease: Lease | undefined;
+  /** Which database was opened. */
+  #id: string | undefined;
 
   constructor(options: IndexedDbOptions) {
     this.#name = options.name;
     this.#factory = options.factory ?? indexedDB;
-    this.#locks = "locks" in options ? options.locks : webLocks();
   }
 
   async open(): Promise<Saved> {
     try {
-      const database = await this.#connect();
-      const names = await inTransaction<IDBValidKey[]>(database, "readonly", (at, answer) => {
-        at.on(at.writers.getAllKeys(), answer);
+      this.#id = undefined;
+      return await this.#transact<Saved>("readonly", (at, answer) => {
+        at.on(at.parts.getAll(), (parts: Uint8Array[]) => answer({ parts }));
       });
-      await this.#take(names.map(String).filter((name) => name !== GENERATION));
-      // Only now: nobody else can write under the id any more.
-      return await inTransaction<Saved>(database, "readwrite", (at, answer) => this.#read(at, answer));
     } catch (error) {
       this.close();
       throw failure(error);
     }
   }
 
-  async append(part: Uint8Array, writer: Uint8Array | undefined): Promise<void> {
-    await this.#write((at) => {
-      if (this.#lease !== undefined && writer !== undefined) at.writers.put(writer, this.#lease.name);
-      at.parts.add(part);
-    });
+  async append(part: Uint8Array): Promise<void> {
+    await this.#write((at) => void at.parts.add(part));
   }
 
-  async compact(merge: (parts: readonly Uint8Array[]) => Uint8Array): Promise<void> {
+  async compact(merge: (parts: readonly Uint8Array[]) => readonly Uint8Array[]): Promise<void> {
     // One transaction: no other tab can add a part between reading and clearing.
     await this.#write((at) => {
       at.on(at.parts.getAll(), (parts: Uint8Array[]) => {
-        const state = merge(parts);
+        const merged = merge(parts);
         at.parts.clear();
-        at.parts.add(state);
+        for (const part of merged) at.parts.add(part);
       });
     });
   }
 
-  async abandon(): Promise<void> {
-    const lease = this.#lease;
-    if (lease !== undefined) await this.#write((at) => void at.writers.delete(lease.name));
-  }
-
   close(): void {
-    this.#lease?.release();
-    this.#lease = undefined;
-    this.#generation = undefined;
     this.#database?.close();
     this.#database = undefined;
   }
 
-  /** Removes what is stored, for good. Other tabs that have it open go on in memory. */
+  /** Removes what is stored. A tab that has it open and goes on writing stores again what it has. */
   async destroy(): Promise<void> {
     this.close();
     await result(this.#factory.deleteDatabase(this.#name)).catch((error: unknown) => Promise.reject(failure(error)));
   }
 
-  async #connect(): Promise<IDBDatabase> {
-    const request = this.#factory.open(this.#name, 1);
-    request.onupgradeneeded = () => {
-      request.result.createObjectStore(PARTS, { autoIncrement: true });
-      request.result.createObjectStore(WRITERS);
-    };
-    const database = await result(request);
-    const lost = (): void => {
-      if (this.#database === database) this.#database = undefined;
-    };
-    // Another tab wants to delete or upgrade it: it need not wait for us.
-    database.onversionchange = () => {
-      database.close();
-      lost();
-    };
-    database.onclose = lost;
-    this.#database = database;
-    return database;
-  }
-
-  async #take(names: readonly string[]): Promise<void> {
-    if (this.#locks === undefined || this.#lease !== undefined) return;
-    const prefix = `dotted ${this.#name} `;
-    // A new name for a tab that finds none free: nobody else can have it.
-    this.#lease = await leaseOneOf(this.#locks, prefix, [...names, crypto.randomUUID()]);
-  }
-
-  #read(at: At, answer: (saved: Saved) => void): void {
-    at.on(at.writers.get(GENERATION), (found: string | undefined) => {
-      this.#generation = found ?? crypto.randomUUID();
-      if (found === undefined) at.writers.put(this.#generation, GENERATION);
-    });
-    at.on(at.parts.getAll(), (parts: Uint8Array[]) => {
-      if (this.#lease === undefined) return answer({ parts });
-      at.on(at.writers.get(this.#lease.name), (writer: Uint8Array | undefined) => {
-        answer(writer === undefined ? { parts } : { parts, writer });
-      });
-    });
-  }
-
   async #write(work: (at: At) => void): Promise<void> {
-    const generation = this.#generation;
-    if (generation === undefined) throw new CrdtError("storage", "the storage is closed");
-    const checked = (at: At): void => {
-      at.on(at.writers.get(GENERATION), (found: unknown) => {
-        if (found !== generation) throw gone();
-        work(at);
-      });
-    };
-    const attempt = async (): Promise<void> => inTransaction(this.#database ?? (await this.#connect()), "readwrite", checked);
+    if (this.#id === undefined) throw new CrdtError("storage", "the storage is closed");
     try {
-      await attempt().catch((error: unknown) => {
-        // The browser has closed it without a word. Once more, with a connection of now.
-        if (!(error instanceof DOMException) || error.name !== "InvalidStateError") throw error;
-        this.#database = undefined;
-        return attempt();
-      });
+      await this.#transact<void>("readwrite", work);
     } catch (error) {
       throw failure(error);
     }
   }
+
+  /** Works on the connection that there is; if that turns out to be closed, once more on another one. */
+  async #transact<T>(mode: IDBTransactionMode, work: Work<T>): Promise<T> {
+    const database = this.#database;
+    if (database !== undefined) {
+      try {
+        return await inTransaction(database, mode, work);
+      } catch (error) {
+        if (this.#database === database && !isClosed(error)) throw error;
+      }
+    }
+    return inTransaction(await this.#connect(), mode, work);
+  }
+
+  async #connect(): Promise<IDBDatabase> {
+    this.close();
+    const request = this.#factory.open(this.#name, 2);
+    request.onupgradeneeded = () => upgrade(request.result, request.transaction!);
+    const database = await result(request);
+    const forget = (): void => {
+      if (this.#database === database) this.close();
+    };
+    this.#database = database;
+    database.onclose = forget;
+    // Another tab wants to delete or upgrade it, and need not wait for this one.
+    database.onversionchange = () => {
+      database.close();
+      forget();
+    };
+    const id = await inTransaction<string>(database, "readonly", (at, answer) => at.on(at.about.get("id"), answer));
+    const before = this.#id;
+    this.#id = id;
+    if (before === undefined || before === id) return database;
+    throw new CrdtError("storage", "what was stored is gone: the database was deleted");
+  }
+}
+
+function upgrade(database: IDBDatabase, transaction: IDBTransaction): void {
+  const { objectStoreNames: names } = database;
+  if (!names.contains(PARTS)) database.createObjectStore(PARTS, { autoIncrement: true });
+  // Version 1 kept writers, to go on with.
+  if (names.contains("writers")) database.deleteObjectStore("writers");
+  if (!names.contains(ABOUT)) database.createObjectStore(ABOUT);
+  transaction.objectStore(ABOUT).put(crypto.randomUUID(), "id");
+}
+
+/** Whether the connection was closed before: by the browser, without a word perhaps. */
+function isClosed(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "InvalidStateError";
 }
 
 /** What a transaction works on. */
 interface At {
   readonly parts: IDBObjectStore;
-  readonly writers: IDBObjectStore;
+  readonly about: IDBObjectStore;
   /** Goes on with the result of a request. What throws there undoes the transaction. */
   on<T>(request: IDBRequest<T>, next: (result: T) => void): void;
 }
 
+type Work<T> = (at: At, answer: (value: T) => void) => void;
+
 /** What the work answers, once it is durable. */
-function inTransaction<T>(
-  database: IDBDatabase,
-  mode: IDBTransactionMode,
-  work: (at: At, answer: (value: T) => void) => void,
-): Promise<T> {
+function inTransaction<T>(database: IDBDatabase, mode: IDBTransactionMode, work: Work<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const transaction = database.transaction([PARTS, WRITERS], mode, { durability: "strict" });
+    const transaction = database.transaction([PARTS, ABOUT], mode, { durability: "strict" });
     let answer: T;
     let thrown: unknown;
     const attempt = (step: () => void): void => {
@@ -187,7 +160,7 @@ function inTransaction<T>(
     transaction.onabort = () => reject(thrown ?? transaction.error);
     const at: At = {
       parts: transaction.objectStore(PARTS),
-      writers: transaction.objectStore(WRITERS),
+      about: transaction.objectStore(ABOUT),
       on: (request, next) => {
         request.onsuccess = () => attempt(() => next(request.result));
       },

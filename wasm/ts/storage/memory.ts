@@ -6,6 +6,7 @@ import type { Saved, StorageAdapter } from "./adapter.js";
  * opened again after `close`, and then goes on with the writer.
  */
 export class MemoryStorage implements StorageAdapter {
+  readonly isExclusive = true;
   #parts: Uint8Array[] = [];
   #writer: Uint8Array | undefined;
   #isOpen = false;
@@ -21,8 +22,8 @@ export class MemoryStorage implements StorageAdapter {
     if (writer !== undefined) this.#writer = writer.slice();
   }
 
-  async compact(merge: (parts: readonly Uint8Array[]) => Uint8Array): Promise<void> {
-    this.#parts = [merge(this.#parts)];
+  async compact(merge: (parts: readonly Uint8Array[]) => readonly Uint8Array[]): Promise<void> {
+    this.#parts = [...merge(this.#parts)];
   }
 
   async abandon(): Promise<void> {

@@ -25,7 +25,7 @@ export enum FrameKind {
   Refused = 5,
 }
 
-/** So many bytes stand before the content. */
+/** How many bytes a frame has besides its content. */
 export const HEADER = 33;
 const EVERYBODY = "00000000-0000-0000-0000-000000000000";
 

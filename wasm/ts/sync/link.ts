@@ -7,10 +7,10 @@ export type LinkState = "connecting" | "open" | "closed";
 export interface LinkListener {
   /** It opened, broke, or tries again. Who was there is gone then. */
   state(state: LinkState, error?: CrdtError): void;
-  /** A frame of so many bytes was too long for what is between. Before it is said that the link broke for it. */
-  tooLong(bytes: number): void;
   /** Something arrived. */
   receive(bytes: Uint8Array): void;
+  /** A frame of so many bytes, which is lost, was too large for somebody on the way. Smaller ones are tried. */
+  tooLarge?(bytes: number): void;
 }
 
 /**

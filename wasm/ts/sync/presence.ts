@@ -4,9 +4,12 @@ const encoder = new TextEncoder();
 
 /** What others show: name, colour, cursor, whatever is small. Never stored. */
 export interface PresenceOptions {
-  /** How long the others are shown without being heard, in milliseconds: 150,000, since hidden tabs speak once a minute. */
+  /** How long the others are shown without being heard, in milliseconds: 90,000. Hidden tabs speak once a minute. */
   readonly expire?: number;
-  /** How many others are kept: 1,024. Who is there stays; who comes when there are so many is shown once somebody goes. */
+  /**
+   * How many others are shown: 1,024. Those who are there stay; who comes after that is shown as soon as somebody goes.
+   * With `bytes` it bounds the memory: 4 MiB.
+   */
   readonly peers?: number;
   /** How long the JSON may be, in bytes: 4,096. */
   readonly bytes?: number;
@@ -36,7 +39,7 @@ export class Presence {
 
   /** @internal */
   constructor(options: PresenceOptions, send: () => void) {
-    this.#expire = options.expire ?? 150_000;
+    this.#expire = options.expire ?? 90_000;
     this.#peersMax = options.peers ?? 1_024;
     this.#bytesMax = options.bytes ?? 4_096;
     this.#send = send;
@@ -109,8 +112,11 @@ export class Presence {
       return;
     }
     const before = this.#peers.get(peer);
-    // Otherwise each would push out another one, who comes back at once.
-    if (before === undefined && this.#peers.size >= this.#peersMax) return;
+    if (before === undefined && this.#peers.size >= this.#peersMax) {
+      this.expire(now);
+      // Nobody is pushed out by who comes later: all would come and go in turns.
+      if (this.#peers.size >= this.#peersMax) return;
+    }
     this.#peers.delete(peer);
     if (before !== undefined && JSON.stringify(before.present.state) === JSON.stringify(state)) {
       this.#peers.set(peer, { present: before.present, heard: now, over });

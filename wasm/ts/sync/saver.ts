@@ -1,4 +1,4 @@
-import { CrdtError, Store } from "../index.js";
+import { CrdtError, type Limits, Store } from "../index.js";
 import type { Saved, StorageAdapter } from "../storage/adapter.js";
 import { failure } from "../storage/failure.js";
 
@@ -6,6 +6,13 @@ import { failure } from "../storage/failure.js";
 export type StorageState = "none" | "saved" | "saving" | "failing";
 
 const COMPACT_PARTS = 64;
+
+/** What a saver is told. */
+export interface SaverOptions {
+  readonly retry: number;
+  readonly acceptDamage: boolean;
+  readonly limits: Limits;
+}
 
 /** What the saver tells. */
 export interface SaverListener {
@@ -18,6 +25,9 @@ export interface SaverListener {
 /**
  * Keeps a store in storage: appends what is new, one part after the other, and tries again when that fails. What was not
  * stored stays in memory, and goes into the next part.
+ *
+ * Each part holds again what the one before it holds, so that one that is damaged hides nothing. Whole parts that build on
+ * what is lost all the same wait for that to come from others.
  */
 export class Saver {
   readonly store: Store;
@@ -30,9 +40,15 @@ export class Saver {
   #listener: SaverListener | undefined;
   #isOpen: boolean;
   #stored: Uint8Array;
+  /** The same before the last part. */
+  #before: Uint8Array;
   #parts: number;
-  /** The writer has another id, and its events other names: what is stored has to go. */
-  #isOutdated = false;
+  /** Whole parts that build on what is not known. */
+  #early: Uint8Array[];
+  /** The id that the writer had, whose events have other names now: what is stored under the old ones has to go. */
+  #outdated: string | undefined;
+  /** It failed, and what is there must be looked at before more is stored. */
+  #isUnsure = false;
   /** What is wrong with parts that are stored. */
   #damage: CrdtError | undefined;
   /** Why parts could not be put together the last time. */
@@ -45,8 +61,13 @@ export class Saver {
   #wake: (() => void) | undefined;
   readonly #waiting: { readonly resolve: () => void; readonly reject: (error: CrdtError) => void }[] = [];
 
-  /** Loads a store. Whatever is wrong with the storage, there is a store to go on with. */
-  static async open(adapter: StorageAdapter, retry: number): Promise<Saver> {
+  /**
+   * Loads a store. Whatever is wrong with the storage, there is a store to go on with.
+   *
+   * @throws {@link CrdtError} `damaged` if there is something, and nothing of it can be read, but with `acceptDamage`.
+   */
+  static async open(adapter: StorageAdapter, options: SaverOptions): Promise<Saver> {
+    const { retry, acceptDamage, limits } = options;
     let saved: Saved | undefined;
     let error: CrdtError | undefined;
     try {
@@ -55,16 +76,22 @@ export class Saver {
       error = failure(thrown);
     }
     const parts = saved?.parts ?? [];
+    const writer = adapter.isExclusive === true ? saved?.writer : undefined;
     try {
-      let store = create(saved?.writer);
-      error ??= applyAll(store, parts);
-      if (error !== undefined && saved?.writer !== undefined) {
+      let store = create(writer, limits);
+      let loaded = applyAll(store, parts);
+      if (loaded.damage !== undefined && parts.length === loaded.unread && !acceptDamage) {
+        store.free();
+        const message = `nothing of what is stored can be read (${loaded.damage.message}); it was left as it is`;
+        throw new CrdtError("damaged", message, { cause: loaded.damage });
+      }
+      if (loaded.damage !== undefined && writer !== undefined) {
         // Not all that it has written is here: going on with the writer could use names again.
         store.free();
-        store = new Store();
-        applyAll(store, parts);
+        store = create(undefined, limits);
+        loaded = applyAll(store, parts);
       }
-      return new Saver(adapter, store, { isOpen: saved !== undefined, parts: parts.length, error, retry });
+      return new Saver(adapter, store, { isOpen: saved !== undefined, parts: parts.length, error, loaded, retry });
     } catch (thrown) {
       if (saved !== undefined) adapter.close();
       throw thrown;
@@ -74,7 +101,7 @@ export class Saver {
   private constructor(
     adapter: StorageAdapter,
     store: Store,
-    found: { isOpen: boolean; parts: number; error: CrdtError | undefined; retry: number },
+    found: { isOpen: boolean; parts: number; error: CrdtError | undefined; loaded: Loaded; retry: number },
   ) {
     this.#adapter = adapter;
     this.store = store;
@@ -82,10 +109,12 @@ export class Saver {
     this.#parts = found.parts;
     this.#retry = found.retry;
     this.#stored = store.version();
-    this.error = found.error;
-    this.isDurable = found.error === undefined;
-    if (found.isOpen) this.#damage = found.error;
-    else this.state = "failing";
+    this.#before = found.loaded.before;
+    this.#early = found.loaded.early;
+    this.#damage = found.loaded.damage;
+    this.error = found.error ?? this.#damage;
+    this.isDurable = this.error === undefined && adapter.isExclusive === true;
+    if (!found.isOpen) this.state = "failing";
   }
 
   /** Begins to save. */
@@ -96,7 +125,7 @@ export class Saver {
 
   /** Whether there is something that is not stored. */
   get isBehind(): boolean {
-    return !this.#isOpen || this.#isOutdated || !isSame(this.#stored, this.store.version());
+    return !this.#isOpen || this.#outdated !== undefined || !isSame(this.#stored, this.store.version());
   }
 
   /** Saves soon. */
@@ -113,9 +142,9 @@ export class Saver {
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
-  /** After `Replica.rebase()`: what is stored would bring events back under the names that they had. */
-  replace(): void {
-    this.#isOutdated = true;
+  /** After `Replica.rebase()`: what is stored would bring events back under the names that they had, of this writer. */
+  replace(writer: string): void {
+    this.#outdated = writer;
     this.save();
   }
 
@@ -162,14 +191,8 @@ export class Saver {
         failures = 0;
       } catch (thrown) {
         if (this.#isClosed) break;
-        this.#isWanted = true;
-        if (failure(thrown).code === "gone" && failures === 0) {
-          // It begins anew, with all that is here.
-          this.#isOpen = false;
-          failures = 1;
-          continue;
-        }
         await this.#failed(failure(thrown));
+        this.#isWanted = true;
         failures += 1;
         await this.#pause(Math.min(60_000, this.#retry * 2 ** Math.min(failures, 10)));
       }
@@ -178,59 +201,68 @@ export class Saver {
   }
 
   async #step(): Promise<void> {
-    if (!this.#isOpen) await this.#reopen();
+    if (!this.#isOpen || this.#isUnsure) await this.#reopen();
     if (this.#isClosed) return;
-    if (this.#isOutdated) return this.#replaceAll();
+    if (this.#outdated !== undefined) return this.#replaceAll(this.#outdated);
+    if (this.#early.length > 0) this.#early = applyAll(this.store, this.#early).early;
     const version = this.store.version();
-    if (isSame(version, this.#stored)) {
-      for (const { resolve } of this.#waiting.splice(0)) resolve();
-      return this.#show("saved", this.#damage ?? this.#crowded);
-    }
+    if (isSame(version, this.#stored)) return this.#isSaved();
     this.#show("saving", this.error);
-    const part = this.store.encodeSince(this.#stored);
+    const part = this.store.encodeSince(this.#before);
     const record = this.isDurable ? this.store.writerRecord() : undefined;
     await this.#calling(() => this.#adapter.append(part, record));
-    if (this.#isClosed || this.#isOutdated) return;
+    if (this.#isClosed || this.#outdated !== undefined) return;
+    this.#before = this.#stored;
     this.#stored = version;
     this.#parts += 1;
-    this.#show("saved", this.#damage ?? this.#crowded);
     this.#listener?.saved(version);
+    this.#isSaved();
+    if (this.#parts >= COMPACT_PARTS && !this.#isClosed) await this.#compact();
+  }
+
+  #isSaved(): void {
+    this.#show("saved", this.#damage ?? this.#crowded);
     if (!this.isBehind) for (const { resolve } of this.#waiting.splice(0)) resolve();
-    // Parts that cannot be read are not touched: perhaps somebody else can.
-    const isCrowded = this.#parts >= COMPACT_PARTS && this.#damage === undefined;
-    if (isCrowded && !this.#isClosed) await this.#compact();
   }
 
   /** The old writer first, so that nobody goes on with it; the new one is stored with the next part. */
-  async #replaceAll(): Promise<void> {
-    await this.#calling(() => this.#adapter.abandon());
+  async #replaceAll(old: string): Promise<void> {
+    if (this.isDurable) await this.#calling(async () => this.#adapter.abandon?.());
     if (this.#isClosed) return;
     let version = this.#stored;
-    const whole = (): Uint8Array => {
+    const whole = (parts: readonly Uint8Array[]): Uint8Array[] => {
       version = this.store.version();
-      this.#isOutdated = false;
-      return this.store.encode();
+      return [this.store.encode(), ...ofOthers(parts, old, this.store)];
     };
-    try {
-      await this.#calling(() => this.#adapter.compact(whole));
-    } catch (error) {
-      this.#isOutdated = true;
-      throw error;
-    }
+    await this.#calling(() => this.#adapter.compact(whole));
     if (this.#isClosed) return;
-    this.#stored = version;
+    if (this.#outdated === old) this.#outdated = undefined;
+    this.#before = this.#stored = version;
     this.#listener?.saved(version);
     this.#isWanted = true;
   }
 
+  /** Looks at what is there: it may be less than was stored, or more. */
   async #reopen(): Promise<void> {
+    if (this.#isOpen) this.#release();
     const { parts } = await this.#calling(() => load(this.#adapter));
     if (this.#isClosed) return this.#adapter.close();
     // The writer that comes with them is not used: this store has one already.
     this.#isOpen = true;
+    this.#isUnsure = false;
     this.#parts = parts.length;
-    this.#damage = applyAll(this.store, parts);
-    this.#stored = versionOf(parts);
+    const there = new Store();
+    try {
+      const { before, damage, early } = applyAll(there, parts);
+      this.#before = before;
+      this.#stored = there.version();
+      this.#damage = damage;
+      this.#early = early;
+      // What is there under names that it has no more does not come back.
+      if (this.#outdated === undefined) this.store.merge(there);
+    } finally {
+      there.free();
+    }
   }
 
   async #compact(): Promise<void> {
@@ -242,15 +274,17 @@ export class Saver {
       // Everything is stored, if in many parts. It is tried again after as many more.
       this.#crowded = failure(thrown);
     }
-    if (!this.#isClosed) this.#show("saved", this.#crowded);
+    if (!this.#isClosed) this.#show("saved", this.#damage ?? this.#crowded);
   }
 
   async #failed(error: CrdtError): Promise<void> {
+    // Who gives an exclusive storage back may not get it again.
+    this.#isUnsure = this.#isOpen && error.code !== "quota" && this.#adapter.isExclusive !== true;
     this.#show("failing", error);
     if (!this.isDurable || this.#isClosed) return;
     // Nothing could leave any more. It can if nobody ever goes on with this writer after a restart.
     try {
-      await this.#calling(() => this.#adapter.abandon());
+      await this.#calling(async () => this.#adapter.abandon?.());
       this.isDurable = false;
       this.#listener?.changed();
     } catch {
@@ -288,48 +322,88 @@ function closed(): CrdtError {
   return new CrdtError("storage", "it was closed before all of it was stored");
 }
 
-function create(writer: Uint8Array | undefined): Store {
-  if (writer === undefined) return new Store();
+function create(writer: Uint8Array | undefined, limits: Limits): Store {
+  if (writer === undefined) return new Store({ limits });
   try {
-    return new Store({ writer });
+    return new Store({ writer, limits });
   } catch {
     // A record that cannot be read: a new writer is always right.
-    return new Store();
+    return new Store({ limits });
   }
 }
 
-/** Takes in what can be taken in. The first thing that is wrong. */
-function applyAll(store: Store, parts: readonly Uint8Array[]): CrdtError | undefined {
-  let first: CrdtError | undefined;
+/** What came of parts. */
+interface Loaded {
+  /** The version before the last part that was new, but for the first one, which may be large. */
+  readonly before: Uint8Array;
+  /** Whole parts that build on what is missing. */
+  readonly early: Uint8Array[];
+  /** How many were not taken in, for whatever reason. */
+  readonly unread: number;
+  /** The first thing that is wrong. */
+  readonly damage: CrdtError | undefined;
+}
+
+/** Takes in what can be taken in. */
+function applyAll(store: Store, parts: readonly Uint8Array[]): Loaded {
+  let [before, damage, unread]: [Uint8Array | undefined, CrdtError | undefined, number] = [undefined, undefined, 0];
+  const early: Uint8Array[] = [];
   for (const part of parts) {
+    const version = store.version();
+    const isEmpty = Object.keys(store.clock()).length === 0;
     try {
-      store.apply(part);
+      if (store.restore(part).changed && !isEmpty) before = version;
     } catch (thrown) {
-      first ??= failure(thrown);
+      damage ??= failure(thrown);
+      unread += 1;
+      if (isEarly(thrown)) early.push(part);
     }
   }
-  return first;
+  return { before: before ?? store.version(), early, unread, damage };
 }
 
-/** What was stored, as far as it can be read. */
-function versionOf(parts: readonly Uint8Array[]): Uint8Array {
-  const stored = new Store();
+/** Whether it is whole, and builds on what is not known. */
+function isEarly(thrown: unknown): boolean {
+  return thrown instanceof CrdtError && (thrown.code === "gap" || thrown.code === "floor");
+}
+
+/** Many parts as one, and those that cannot be read as they are: perhaps somebody else can. */
+function mergeParts(parts: readonly Uint8Array[]): Uint8Array[] {
+  const whole = new Store();
   try {
-    applyAll(stored, parts);
-    return stored.version();
+    const unread = parts.filter((part) => !applies(whole, part));
+    return unread.length === parts.length ? unread : [whole.encode(), ...unread];
   } finally {
-    stored.free();
+    whole.free();
   }
 }
 
-/** Many parts as one. Throws if one cannot be read: then all of them stay. */
-function mergeParts(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Store();
+function applies(store: Store, part: Uint8Array): boolean {
   try {
-    for (const part of parts) whole.apply(part);
-    return whole.encode();
+    store.restore(part);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Parts without events of a writer that are not in the store any more: what other tabs have stored, and what cannot be read. */
+function ofOthers(parts: readonly Uint8Array[], writer: string, store: Store): Uint8Array[] {
+  const shared = store.clock();
+  const probe = new Store();
+  try {
+    let before = probe.clock();
+    return parts.filter((part) => {
+      if (!applies(probe, part)) return true;
+      const after = probe.clock();
+      const brings = ([id, count]: [string, number]): boolean =>
+        id.startsWith(writer) && count > Math.max(before[id] ?? 0, shared[id] ?? 0);
+      const isOld = Object.entries(after).some(brings);
+      before = after;
+      return !isOld;
+    });
   } finally {
-    whole.free();
+    probe.free();
   }
 }
 

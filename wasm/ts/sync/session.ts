@@ -1,6 +1,7 @@
 import {
   type Bounds,
   CrdtError,
+  type Limits,
   type Rebalancing,
   Replica,
   type ReplicaEvent,
@@ -10,11 +11,13 @@ import {
   type Unsubscribe,
 } from "../index.js";
 import type { StorageAdapter } from "../storage/adapter.js";
+import { ConflictCount } from "./conflict-count.js";
 import type { Link } from "./link.js";
 import { Presence, type PresenceOptions, reportLater } from "./presence.js";
 import { Saver } from "./saver.js";
 import { type PeerStatus, print, stateOf, type SyncStatus } from "./status.js";
 import { now, Switchboard } from "./switchboard.js";
+import { afterOthers } from "./task.js";
 
 /** What is kept the same, how, and where. */
 export interface SyncOptions {
@@ -28,6 +31,8 @@ export interface SyncOptions {
   readonly topology?: Topology;
   readonly timing?: Timing;
   readonly bounds?: Bounds;
+  /** How much may be taken in from others, and is announced to them. What is stored is loaded whatever they are. */
+  readonly limits?: Limits;
   /** Whether rights of bounded counters go to where they are needed: see `ReplicaOptions.rebalance`. */
   readonly rebalance?: boolean | Rebalancing;
   readonly presence?: PresenceOptions;
@@ -37,6 +42,11 @@ export interface SyncOptions {
   readonly silence?: number;
   /** The first pause before storing is tried again: 1,000. */
   readonly storageRetry?: number;
+  /**
+   * Whether to begin with nothing if there is something stored of which nothing can be read; it stays where it is, and
+   * `snapshot().storage` says why. By default `open` fails then: a person may want to know.
+   */
+  readonly acceptDamage?: boolean;
   /** Whether to pass on what others show, and frames for others. For servers. Each link is one peer then. */
   readonly relay?: boolean;
 }
@@ -64,19 +74,29 @@ export class Sync {
   readonly #board: Switchboard;
   readonly #callbacks = new Set<() => void>();
   #replica: Replica;
+  readonly #conflicts: ConflictCount;
   #snapshot: SyncStatus | undefined;
+  /** Whether something may have changed since the snapshot was made. */
+  #isStale = true;
   #told: SyncStatus | undefined;
   #problem: CrdtError | ReplicaEvent | undefined;
   #isRefused = false;
   #isSoon = false;
+  #isLater = false;
   #isClosed = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #beat: ReturnType<typeof setInterval>;
   readonly #ends: Unsubscribe[] = [];
 
-  /** Loads what is stored and begins. It fails only for wrong options. */
+  /**
+   * Loads what is stored and begins. A storage that fails does not keep it from that: `snapshot().storage` tells.
+   *
+   * @throws {@link CrdtError} `damaged` if there is something stored, and nothing of it can be read: see `acceptDamage`.
+   * Or what is wrong with the options.
+   */
   static async open(options: SyncOptions): Promise<Sync> {
-    const saver = options.storage === undefined ? undefined : await Saver.open(options.storage, options.storageRetry ?? 1_000);
+    const { storage, storageRetry: retry = 1_000, acceptDamage = false, limits = {} } = options;
+    const saver = storage === undefined ? undefined : await Saver.open(storage, { retry, acceptDamage, limits });
     let sync: Sync | undefined;
     try {
       sync = new Sync(options, saver);
@@ -92,7 +112,8 @@ export class Sync {
   private constructor(options: SyncOptions, saver: Saver | undefined) {
     this.#options = options;
     this.#saver = saver;
-    this.store = saver?.store ?? new Store();
+    this.store = saver?.store ?? new Store(options.limits && { limits: options.limits });
+    this.#conflicts = new ConflictCount(this.store);
     this.#replica = this.#begin(saver?.isDurable === true);
     this.presence = new Presence(options.presence ?? {}, () => this.#guard(() => this.#board.show()));
     this.#board = new Switchboard({
@@ -121,9 +142,10 @@ export class Sync {
 
   /** How things are. The same object until something changes. */
   snapshot(): SyncStatus {
-    if (this.#snapshot === undefined || this.#isSoon) {
+    if (this.#snapshot === undefined || this.#isSoon || this.#isStale) {
       const after = this.#status();
       if (this.#snapshot === undefined || print(this.#snapshot) !== print(after)) this.#snapshot = after;
+      this.#isStale = false;
     }
     return this.#snapshot;
   }
@@ -131,6 +153,8 @@ export class Sync {
   /** Calls back when `snapshot` is another one. */
   subscribe(callback: () => void): Unsubscribe {
     const entry = (): void => callback();
+    // What is there by now is known.
+    if (this.#callbacks.size === 0) this.#told = this.snapshot();
     this.#callbacks.add(entry);
     return () => void this.#callbacks.delete(entry);
   }
@@ -168,6 +192,7 @@ export class Sync {
     this.#board.close();
     this.#saver?.close();
     this.#callbacks.clear();
+    this.#conflicts.stop();
     this.store.wanted = undefined;
     if (!this.store.isFreed) this.#replica.stop();
   }
@@ -211,7 +236,8 @@ export class Sync {
       if (!(error instanceof CrdtError)) throw error;
       this.#problem = error;
     }
-    this.#changed();
+    this.#saver?.save();
+    this.#soonAfterOthers();
   }
 
   /** Takes part under another name. A replica begins with what is durable: all of it must be. */
@@ -256,6 +282,16 @@ export class Sync {
     });
   }
 
+  /** Messages come in crowds, and what is due costs O(peers): those that wait already come first. */
+  #soonAfterOthers(): void {
+    if (this.#isLater) return;
+    this.#isLater = this.#isStale = true;
+    afterOthers(() => {
+      this.#isLater = false;
+      this.#soon();
+    });
+  }
+
   #drive(): void {
     const replica = this.#replica;
     // Nobody goes on with this writer after a restart: nothing needs to wait for the storage.
@@ -277,16 +313,19 @@ export class Sync {
     this.#problem = event;
     if (event.type !== "forked") return;
     // A copy of this profile writes, too. What was written here goes on under a new id.
+    const { replica } = this.store;
     this.#replica.rebase();
-    this.#saver?.replace();
+    this.#saver?.replace(replica);
     this.#soon();
   }
 
   #tell(): void {
-    const status = this.#status();
-    if (this.#snapshot === undefined || print(this.#snapshot) !== print(status)) this.#snapshot = status;
-    if (this.#told === this.#snapshot) return;
-    this.#told = this.#snapshot;
+    this.#isStale = true;
+    // Nobody asks: it is made for the next one who does.
+    if (this.#callbacks.size === 0) return;
+    const status = this.snapshot();
+    if (this.#told === status) return;
+    this.#told = status;
     for (const callback of this.#callbacks) {
       try {
         callback();
@@ -309,7 +348,7 @@ export class Sync {
       state: stateOf(links, peers),
       links,
       peers,
-      conflicts: this.store.conflicts().length,
+      conflicts: this.#conflicts.value,
       storage: { state: isBehind ? "saving" : state, ...(error && { error }) },
       ...(this.#problem && { problem: this.#problem }),
     };

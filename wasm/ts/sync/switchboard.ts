@@ -55,8 +55,8 @@ export class Switchboard {
     try {
       link.open({
         state: (state, error) => guard(() => this.#lineIs(line, state, error)),
-        tooLong: (bytes) => guard(() => this.#tooLong(line, bytes)),
         receive: (bytes) => guard(() => this.#receive(line, bytes)),
+        tooLarge: (bytes) => guard(() => this.#tooLarge(line, bytes)),
       });
     } catch (cause) {
       const error = new CrdtError("connection", "the link cannot be opened", { cause });
@@ -133,9 +133,10 @@ export class Switchboard {
     this.#operator.changed();
   }
 
-  #tooLong(line: Line, bytes: number): void {
-    const most = Math.max(bytes - HEADER, 0);
-    for (const [peer, known] of this.#peers) if (known.line === line) this.#operator.replica().undelivered(peer, most);
+  /** Nobody behind the line gets messages of that length. */
+  #tooLarge(line: Line, bytes: number): void {
+    const replica = this.#operator.replica();
+    for (const [peer, known] of this.#peers) if (known.line === line) replica.undelivered(peer, bytes - HEADER);
   }
 
   #receive(line: Line, bytes: Uint8Array): void {

@@ -31,8 +31,8 @@ export interface WebSocketOptions {
 }
 
 const OPEN = 1;
-/** The code with which a server closes that got a frame that is too long for it. */
-const TOO_BIG = 1009;
+/** The other side, or somebody on the way, does not take frames that are so large. */
+const TOO_LARGE = 1009;
 
 /**
  * A WebSocket to a server that relays frames or takes part itself. It connects again whenever the connection breaks,
@@ -51,8 +51,8 @@ export class WebSocketLink implements Link {
   #queue: Uint8Array<ArrayBuffer>[] = [];
   #queued = 0;
   #failures = 0;
-  /** The longest frame that was sent on this connection: the one that is too long, if one is. */
-  #longest = 0;
+  /** The largest frame that went over this connection. */
+  #largest = 0;
   #heard = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #drain: ReturnType<typeof setTimeout> | undefined;
@@ -101,26 +101,36 @@ export class WebSocketLink implements Link {
       return this.#failed(new CrdtError("connection", `cannot connect to ${this.name}`, { cause: error }));
     }
     this.#socket = socket;
+    this.#largest = 0;
     socket.binaryType = "arraybuffer";
     const mine = (then: () => void) => (): void => {
       // What a socket tells that was given up does not matter any more.
       if (this.#socket === socket) then();
     };
-    const lost = mine(() => this.#failed(new CrdtError("connection", `the connection to ${this.name} is lost`)));
+    const lost = mine(() => this.#lost());
     socket.onopen = mine(() => {
       this.#heard = Date.now();
       this.#listener?.state("open");
     });
     socket.onmessage = (event: { readonly data: unknown }) => mine(() => this.#received(event.data))();
     socket.onerror = lost;
-    socket.onclose = ({ code }: { readonly code?: number }) => {
-      if (code === TOO_BIG) mine(() => this.#listener?.tooLong(this.#longest))();
-      lost();
-    };
+    socket.onclose = (event?: { readonly code?: number }) => mine(() => this.#closed(event?.code))();
     this.#heard = Date.now();
     this.#watch = setInterval(() => {
       if (Date.now() - this.#heard > this.#silence) lost();
     }, this.#silence / 4);
+  }
+
+  #lost(): void {
+    this.#failed(new CrdtError("connection", `the connection to ${this.name} is lost`));
+  }
+
+  #closed(code: number | undefined): void {
+    if (code !== TOO_LARGE || this.#largest === 0) return this.#lost();
+    const bytes = this.#largest;
+    const message = `the connection to ${this.name} was closed for a frame that is too large: the largest had ${bytes} bytes`;
+    this.#listener?.tooLarge?.(bytes);
+    this.#failed(new CrdtError("too-large", message));
   }
 
   #received(data: unknown): void {
@@ -147,7 +157,6 @@ export class WebSocketLink implements Link {
     this.#drain = undefined;
     this.#queue = [];
     this.#queued = 0;
-    this.#longest = 0;
     const socket = this.#socket;
     this.#socket = undefined;
     if (socket === undefined) return;
@@ -169,7 +178,7 @@ export class WebSocketLink implements Link {
       this.#queued -= bytes.length;
       try {
         socket.send(bytes);
-        this.#longest = Math.max(this.#longest, bytes.length);
+        this.#largest = Math.max(this.#largest, bytes.length);
       } catch (error) {
         return this.#failed(new CrdtError("connection", `sending to ${this.name} failed`, { cause: error }));
       }
