@@ -286,9 +286,9 @@ impl Document {
         Ok(member::start(self, In::new(arguments))?)
     }
 
-    /// Does something as a member of a group. Answers with bytes.
-    pub fn act(&mut self, op: u8, now: f64, arguments: &[u8]) -> Result<Vec<u8>, JsValue> {
+    /// Does something as a member of a group, at this time, which is `at` on the clock of the protocol. Answers with bytes.
+    pub fn act(&mut self, now: f64, op: u8, at: f64, arguments: &[u8]) -> Result<Vec<u8>, JsValue> {
         self.clock.set(now);
-        Ok(member::act(self, op, now as u64, In::new(arguments))?)
+        Ok(member::act(self, op, at as u64, In::new(arguments))?)
     }
 }

@@ -65,7 +65,7 @@ export interface StoreOptions {
    * is as it was. A replica takes them over, and announces them to its group, whose members write no more than all accept.
    */
   readonly limits?: Limits;
-  /** Milliseconds since 1970; `Date.now` by default. Asked once for each write. */
+  /** Milliseconds since 1970; `Date.now` by default. Asked for each write, and for each call of a replica. */
   readonly now?: () => number;
 }
 
@@ -509,10 +509,11 @@ export class Store {
   }
 
   /** @internal */
-  act(what: Act, now: number, written: Out): In {
-    if (typeof now !== "number") throw new CrdtError("invalid-argument", "a time is a number");
+  act(what: Act, at: number, written: Out): In {
+    if (typeof at !== "number") throw new CrdtError("invalid-argument", "a time is a number");
+    const now = this.time();
     const document = this.document();
-    return answer(guarded(() => document.act(what, now, written.finish())));
+    return answer(guarded(() => document.act(now, what, at, written.finish())));
   }
 
   /** @internal */

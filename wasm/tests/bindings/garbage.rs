@@ -53,7 +53,7 @@ fn every_operation_refuses_arguments_that_are_none() {
             code(document.write(3.0, op, bytes));
             code(document.settle(3.0, op, bytes));
             code(document.ask(op, bytes));
-            assert_eq!(code(document.act(op, 3.0, bytes)), "no-replica");
+            assert_eq!(code(document.act(3.0, op, 3.0, bytes)), "no-replica");
             if !WITHOUT.contains(&op) {
                 code(document.read(op, bytes));
             }
@@ -83,7 +83,7 @@ fn operations_that_do_not_exist_are_refused_even_with_good_arguments() {
         assert_eq!(code(document.settle(3.0, op, &name)), "invalid-argument");
     }
     for op in [0, act::CONNECTED + 1, u8::MAX] {
-        assert_eq!(code(member(2).act(op, 3.0, &name)), "invalid-argument");
+        assert_eq!(code(member(2).act(3.0, op, 3.0, &name)), "invalid-argument");
     }
     assert_eq!(document.hash(), before);
 }
@@ -155,14 +155,14 @@ fn members_refuse_garbage_and_stay_members() {
     let takes_none = [act::TICK, act::TIMEOUT, act::TRANSMIT, act::EVENT, act::STOP];
     for op in (0..OPS).filter(|op| !takes_none.contains(op)) {
         for bytes in GARBAGE {
-            code(member.act(op, 3.0, bytes));
+            code(member.act(3.0, op, 3.0, bytes));
         }
     }
     // A message of a member that is none.
-    member.act(act::JOIN, 3.0, &crate::wire::Args::default().text(&crate::wire::id(1)).number(0)).unwrap();
+    member.act(3.0, act::JOIN, 3.0, &crate::wire::Args::default().text(&crate::wire::id(1)).number(0)).unwrap();
     for bytes in GARBAGE {
         let message = crate::wire::Args::default().text(&crate::wire::id(1)).bytes(bytes);
-        code(member.act(act::RECEIVE, 3.0, &message));
+        code(member.act(3.0, act::RECEIVE, 3.0, &message));
     }
     assert_eq!(code(member.start(&start(2))), "is-replica");
     assert_eq!(member.hash(), before);

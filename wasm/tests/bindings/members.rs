@@ -25,12 +25,12 @@ fn run(members: [(&Remote, u8); 2], milliseconds: u32) -> usize {
     for now in (0..milliseconds).step_by(10).map(f64::from) {
         for (from, other) in [(0, 1), (1, 0)] {
             let ((from, number), (to, _)) = (members[from], members[other]);
-            from.act(act::TICK, now, &[]).unwrap();
+            from.act(now, act::TICK, now, &[]).unwrap();
             loop {
-                let message = from.act(act::TRANSMIT, now, &[]).unwrap();
+                let message = from.act(now, act::TRANSMIT, now, &[]).unwrap();
                 // The id of the receiver comes first, a text of 36 bytes.
                 let Some(bytes) = message.get(37..) else { break };
-                to.act(act::RECEIVE, now, &Args::default().text(&id(number)).bytes(bytes)).unwrap();
+                to.act(now, act::RECEIVE, now, &Args::default().text(&id(number)).bytes(bytes)).unwrap();
                 count += 1;
             }
         }
@@ -41,15 +41,15 @@ fn run(members: [(&Remote, u8); 2], milliseconds: u32) -> usize {
 #[wasm_bindgen_test]
 fn two_members_converge_by_messages_alone() {
     let (one, two) = (member(1), member(2));
-    one.act(act::JOIN, 0.0, &Args::default().text(&id(2)).number(0)).unwrap();
-    two.act(act::JOIN, 0.0, &Args::default().text(&id(1)).number(0)).unwrap();
+    one.act(0.0, act::JOIN, 0.0, &Args::default().text(&id(2)).number(0)).unwrap();
+    two.act(0.0, act::JOIN, 0.0, &Args::default().text(&id(1)).number(0)).unwrap();
     one.write(0.0, write::SET_ADD, &named("set").words("milk")).unwrap();
     two.write(0.0, write::SET_ADD, &named("set").words("tea")).unwrap();
     assert!(run([(&one, 1), (&two, 2)], 5_000) > 0);
     assert_eq!(one.hash(), two.hash());
     for member in [&one, &two] {
         assert_eq!(member.ask(ask::SET_SIZE, &named("set")), Ok(2.0));
-        assert!(!member.act(act::EVENT, 5_000.0, &[]).unwrap().is_empty());
+        assert!(!member.act(5_000.0, act::EVENT, 5_000.0, &[]).unwrap().is_empty());
     }
 }
 
@@ -57,12 +57,12 @@ fn two_members_converge_by_messages_alone() {
 fn whoever_is_no_member_is_not_listened_to() {
     let (one, two) = (member(1), member(2));
     let before = one.hash();
-    two.act(act::JOIN, 0.0, &Args::default().text(&id(1)).number(0)).unwrap();
+    two.act(0.0, act::JOIN, 0.0, &Args::default().text(&id(1)).number(0)).unwrap();
     two.write(0.0, write::SET_ADD, &named("set").words("tea")).unwrap();
-    two.act(act::TICK, 2_000.0, &[]).unwrap();
-    let message = two.act(act::TRANSMIT, 2_000.0, &[]).unwrap();
+    two.act(2_000.0, act::TICK, 2_000.0, &[]).unwrap();
+    let message = two.act(2_000.0, act::TRANSMIT, 2_000.0, &[]).unwrap();
     let arguments = Args::default().text(&id(2)).bytes(&message[37..]);
-    assert_eq!(code(one.act(act::RECEIVE, 2_000.0, &arguments)), "not-member");
+    assert_eq!(code(one.act(2_000.0, act::RECEIVE, 2_000.0, &arguments)), "not-member");
     assert_eq!(one.hash(), before);
 }
 
@@ -71,8 +71,8 @@ fn a_document_is_a_member_once_and_may_stop() {
     let one = member(1);
     assert_eq!(code(one.start(&start(1))), "is-replica");
     one.write(0.0, write::SET_ADD, &named("set").words("milk")).unwrap();
-    one.act(act::STOP, 0.0, &[]).unwrap();
-    assert_eq!(code(one.act(act::TICK, 0.0, &[])), "no-replica");
+    one.act(0.0, act::STOP, 0.0, &[]).unwrap();
+    assert_eq!(code(one.act(0.0, act::TICK, 0.0, &[])), "no-replica");
     assert_eq!(one.ask(ask::SET_SIZE, &named("set")), Ok(1.0));
     one.start(&start(1)).unwrap();
 }
