@@ -37,7 +37,7 @@ extern "C" {
     #[wasm_bindgen(method, structural, catch)]
     pub fn start(this: &Remote, arguments: &[u8]) -> Result<(), JsValue>;
     #[wasm_bindgen(method, structural, catch)]
-    pub fn act(this: &Remote, op: u8, now: f64, arguments: &[u8]) -> Result<Vec<u8>, JsValue>;
+    pub fn act(this: &Remote, now: f64, op: u8, at: f64, arguments: &[u8]) -> Result<Vec<u8>, JsValue>;
     #[wasm_bindgen(method, structural)]
     pub fn free(this: &Remote);
 }
