@@ -72,7 +72,10 @@ abstract class Keyed<T extends Data> extends Conflicting<T, { readonly [key: str
     return readVersions<T>(this.read(this.questions.versions, this.args().text(key)));
   }
 
-  /** Keys and values, in the order of their dots: the same on all replicas. */
+  /**
+   * Keys and values, in the order of the keys as names have it, by their UTF-8 bytes: the same on all replicas. (Objects, as
+   * `toObject` and `snapshot` give them, have keys that are whole numbers first.)
+   */
   *entries(): IterableIterator<[string, T]> {
     const input = this.read(this.questions.all);
     while (!input.isAtEnd) yield [input.text(), input.value() as T];
