@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 
 // The wasm file is at most this large so that it does not grow unnoticed; the goal is not reached: see README.md.
-const limits = { "dotted.wasm": 175_000, "glue/minified/dotted.js": 4_000 };
+const limits = { "dotted.wasm": 176_000, "glue/minified/dotted.js": 4_000 };
 const goals = { "dotted.wasm": 60_000 };
 const files = ["dotted.wasm", "glue/minified/dotted.js", "core.js", "node.js", "web.js", "slim.js", "inline.js", "storage.js", "sync.js", "react.js"];
 

@@ -110,15 +110,11 @@ fn read_named(store: View<'_, ByName>, op: u8, mut input: In<'_>, out: &mut Out)
         read_for::MULTI_VERSIONS => versions_of(store, ValueKind::MultiRegister, name, None, out)?,
         read_for::SET => store.set(name).iter().for_each(|value| out.value(value)),
         read_for::MAP_GET => out.option(store.map(name).get(input.text()?), Out::value),
-        read_for::MAP => store.map(name).iter().for_each(|(key, value)| {
-            out.text(key);
-            out.value(value);
-        }),
+        read_for::MAP => by_key(store.map(name).iter().map(|(key, value)| (&**key, value)).collect(), out),
         read_for::MAP_VERSIONS => versions_of(store, ValueKind::Map, name, Some(input.text()?), out)?,
-        read_for::RECORD => store.record_with(name, input.deletes()?).iter().for_each(|(field, value)| {
-            out.text(field);
-            out.value(value);
-        }),
+        read_for::RECORD => {
+            by_key(store.record_with(name, input.deletes()?).iter().collect(), out);
+        }
         read_for::RECORD_GET => {
             out.option(store.record_with(name, input.deletes()?).get(input.text()?), Out::value);
         }
@@ -191,6 +187,15 @@ pub fn kind_of(number: u64) -> Result<ValueKind, Failure> {
         9 => ValueKind::Claims,
         _ => return Err(Failure::ARGUMENT),
     })
+}
+
+/// Entries in the order of their keys, as names are.
+fn by_key(mut entries: Vec<(&str, &Value)>, out: &mut Out) {
+    entries.sort_unstable_by(|one, other| one.0.cmp(other.0));
+    for (key, value) in entries {
+        out.text(key);
+        out.value(value);
+    }
 }
 
 fn clock(version: &VersionVector, out: &mut Out) {

@@ -283,3 +283,25 @@ test("a writer goes on where its record says", () => {
   assert.equal(second.replica, replica);
   assert.deepEqual(second.clock(), { [replica]: 4 });
 });
+
+test("maps and records iterate by key, as names do, whatever was written when and where", () => {
+  const keys = ["", "B", "a", "aa", "ab", "b", "\u00e9", "\ue000", "\u{1f600}", "10", "9"];
+  const inOrder = [...keys].sort((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)));
+  const stores = [new Store(), new Store()];
+  for (const [at, key] of keys.entries()) {
+    const store = stores[at % 2];
+    for (const value of [store.map("m"), store.record("r")]) value.set(key, at);
+    store.counter(`n${key}`).increment();
+  }
+  stores[0].merge(stores[1]);
+  stores[1].merge(stores[0]);
+  stores[0].map("m").set("a", "again");
+  for (const store of stores) {
+    for (const value of [store.map("m"), store.record("r")]) {
+      assert.deepEqual([...value.keys()], inOrder);
+      assert.deepEqual([...value].map(([key]) => key), inOrder);
+    }
+    assert.deepEqual(store.names("n").map(({ name }) => name.slice(1)), inOrder);
+  }
+  assert.equal([...stores[0].map("m").values()][inOrder.indexOf("a")], "again");
+});

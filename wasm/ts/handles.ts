@@ -112,7 +112,8 @@ export abstract class Conflicting<T extends Data, S> extends Shown<S> {
 }
 
 /** Nobody shall change what others see, too. Bytes cannot be frozen. */
-function freeze<T>(value: T): T {
+/** @internal */
+export function freeze<T>(value: T): T {
   if (typeof value === "object" && value !== null && !(value instanceof Uint8Array)) {
     Object.freeze(value);
     Object.values(value).forEach(freeze);

@@ -3,8 +3,9 @@ import { readVersions, type Version } from "./changes.js";
 import { CrdtError } from "./error.js";
 import { checkOptions } from "./ids.js";
 import { type DeletePolicy, kindNumber, policyOf, type Settled } from "./conflicts.js";
-import { Conflicting } from "./handles.js";
+import { Conflicting, freeze } from "./handles.js";
 import { Ask, Read, Settle, Write } from "./names.js";
+import { changed, shared } from "./shared.js";
 import type { Store } from "./store.js";
 import { type Data, define, isPlain, listOf, type Out, toJson } from "./wire.js";
 
@@ -72,7 +73,10 @@ abstract class Keyed<T extends Data> extends Conflicting<T, { readonly [key: str
     return readVersions<T>(this.read(this.questions.versions, this.args().text(key)));
   }
 
-  /** Keys and values, in the order of their dots: the same on all replicas. */
+  /**
+   * Keys and values, in the order of the keys as names have it, by their UTF-8 bytes: the same on all replicas. (Objects, as
+   * `toObject` and `snapshot` give them, have keys that are whole numbers first.)
+   */
   *entries(): IterableIterator<[string, T]> {
     const input = this.read(this.questions.all);
     while (!input.isAtEnd) yield [input.text(), input.value() as T];
@@ -118,6 +122,17 @@ export class LwwMapHandle<T extends Data = Data> extends Keyed<T> {
   /** @internal */
   protected override get questions() {
     return MAP;
+  }
+
+  /**
+   * As of all values. From 1,024 keys on it shares with the one before what has not changed: it costs O(changes), and some
+   * hundredths of a millisecond. It reads like any frozen object; for `structuredClone` copy it: `{ ...snapshot }`.
+   */
+  override snapshot(): { readonly [key: string]: T } {
+    const make = (): { readonly [key: string]: T } => shared(freeze(this.toObject()));
+    return this.store.snapshot(this.kind, this.name, this.policy, make, (before, keys) => {
+      return changed<T>(before, [...keys].map((key) => [key, freeze(this.get(key))]));
+    });
   }
 
   /** Removes all keys, as one group. */

@@ -1,6 +1,6 @@
 import { BoundedCounterHandle } from "./bounded.js";
 import { ClaimsHandle, type ClaimsOptions } from "./claims.js";
-import { type ChangeBatch, joined, kindOf, readBatch, readClock, type ValueKind } from "./changes.js";
+import { type Change, type ChangeBatch, joined, kindOf, readBatch, readClock, type ValueKind } from "./changes.js";
 import {
   checkPlace,
   type Conflict,
@@ -72,6 +72,9 @@ export interface StoreOptions {
 /** In the order in which the other side reads them. */
 const LIMITS: readonly (keyof Limits)[] = ["bytes", "writers", "events", "names"];
 
+/** Of a snapshot with more changes than that another one is made anew. */
+const CHANGES_MAX = 4_096;
+
 /** Ends a subscription. More than once does nothing. */
 export type Unsubscribe = () => void;
 
@@ -107,6 +110,8 @@ export class Store {
   readonly #queue: (() => void)[] = [];
   /** By kind and name, and by the policy that the value is read by. */
   readonly #snapshots = new Map<string, Map<number, unknown>>();
+  /** Of maps: what they have shown before, and the keys that have changed since. */
+  readonly #before = new Map<string, { readonly shown: unknown; readonly keys: Set<string> }>();
   #batches: ChangeBatch[] = [];
   #depth = 0;
   #flushing = false;
@@ -424,7 +429,7 @@ export class Store {
     if (guarded(() => document.group(how))) {
       if (this.#watching) this.#gather();
       this.#batches.length = told;
-      this.#snapshots.clear();
+      this.#forgetSnapshots();
     }
     this.settle();
   }
@@ -438,7 +443,7 @@ export class Store {
     this.#updates.clear();
     this.#subscribers.clear();
     this.#observers.clear();
-    this.#snapshots.clear();
+    this.#forgetSnapshots();
     document.free();
   }
 
@@ -529,13 +534,39 @@ export class Store {
     return now;
   }
 
-  /** @internal The same until the value changes. */
-  snapshot<T>(kind: ValueKind, name: string, policy: number, make: () => T): T {
+  /**
+   * @internal The same until the value changes. Then `next`, if it is given, makes one of the one before and of the keys that
+   * have changed.
+   */
+  snapshot<T>(
+    kind: ValueKind,
+    name: string,
+    policy: number,
+    make: () => T,
+    next?: (before: T, keys: Iterable<string>) => T | undefined,
+  ): T {
     this.#watch();
     const key = `${kind} ${name}`;
     const kept = this.#snapshots.get(key) ?? new Map<number, unknown>();
-    if (!kept.has(policy)) this.#snapshots.set(key, kept.set(policy, make()));
+    if (!kept.has(policy)) {
+      const before = this.#before.get(key);
+      const made = before === undefined ? undefined : next?.(before.shown as T, before.keys);
+      this.#snapshots.set(key, kept.set(policy, made ?? make()));
+      this.#before.delete(key);
+    }
     return kept.get(policy) as T;
+  }
+
+  /** A key of a value looks different. */
+  #outdate({ kind, name, key }: Change): void {
+    const id = `${kind} ${name}`;
+    const shown = this.#snapshots.get(id)?.get(0);
+    this.#snapshots.delete(id);
+    if (kind !== "map" || typeof key !== "string") return;
+    if (shown !== undefined) this.#before.set(id, { shown, keys: new Set() });
+    const before = this.#before.get(id);
+    before?.keys.add(key);
+    if (before !== undefined && before.keys.size > CHANGES_MAX) this.#before.delete(id);
   }
 
   #watch(): void {
@@ -583,13 +614,18 @@ export class Store {
     }
   }
 
+  #forgetSnapshots(): void {
+    this.#snapshots.clear();
+    this.#before.clear();
+  }
+
   #gather(): void {
     const document = this.document();
     const found = answer(guarded(() => document.changes()));
     while (!found.isAtEnd) {
       const batch = readBatch(found);
-      if (batch.origin === "missed") this.#snapshots.clear();
-      for (const { kind, name } of batch.changes) this.#snapshots.delete(`${kind} ${name}`);
+      if (batch.origin === "missed") this.#forgetSnapshots();
+      for (const change of batch.changes) this.#outdate(change);
       if (this.#subscribers.size + this.#observers.size > 0) this.#batches.push(batch);
     }
   }

@@ -82,7 +82,7 @@ fn operations_that_do_not_exist_are_refused_even_with_good_arguments() {
     for op in [0, settle::RECORD + 1, u8::MAX] {
         assert_eq!(code(document.settle(3.0, op, &name)), "invalid-argument");
     }
-    for op in [0, act::CONNECTED + 1, u8::MAX] {
+    for op in [0, act::UNDELIVERED + 1, u8::MAX] {
         assert_eq!(code(member(2).act(3.0, op, 3.0, &name)), "invalid-argument");
     }
     assert_eq!(document.hash(), before);

@@ -15,7 +15,7 @@ pub fn member(number: u8) -> Remote {
 
 /// Own id, store, seed, not durable, all with all, timing and bounds as they are, and no rights that move.
 pub fn start(number: u8) -> Args {
-    const SETTINGS: usize = 25;
+    const SETTINGS: usize = 26;
     Args::default().text(&id(number)).text(&id(99)).number(5).number(0).number(0).raw(&[0; SETTINGS])
 }
 
