@@ -495,4 +495,30 @@ mod tests {
             assert_eq!(segments.sum::<usize>(), windows);
         }
     }
+
+    #[test]
+    fn dots_that_are_32_bits_apart_are_told_apart() {
+        // A counter has 42 bits, a pointer may have 32.
+        const FAR: u64 = 1 << 32;
+        let counters = [5, 6, FAR + 5, FAR + 300, 2 * FAR + 7, 1_000 * FAR + 6];
+        let probes = || counters.into_iter().flat_map(|at| [at - 1, at, at + 1, at + FAR - 1, at + FAR, at + 2 * FAR]);
+        for kept in 1..=counters.len() {
+            let (mut index, mut map) = (Index::default(), BTreeMap::new());
+            for (&counter, slot) in counters.iter().zip(0..) {
+                index.set(0, counter, slot);
+                map.insert(counter, slot);
+            }
+            for &counter in &counters[kept..] {
+                index.remove(0, counter + FAR + 1);
+                index.remove(0, counter);
+                map.remove(&counter);
+            }
+            for probe in probes() {
+                assert_eq!(index.get(0, probe), map.get(&probe).copied(), "{probe}");
+                let mut seen = Vec::new();
+                index.visit_after(0, probe, |counter, slot| seen.push((counter, slot)));
+                assert!(map.range(probe + 1..).map(|(&c, &s)| (c, s)).eq(seen), "behind {probe}");
+            }
+        }
+    }
 }
