@@ -78,11 +78,25 @@ fn states() -> Vec<Vec<u8>> {
     inputs
 }
 
+/// Whether these are the bytes of something that is written as `again`: the same, or with an extension that is passed over
+/// and not written again.
+fn is_form_of(bytes: &[u8], again: &[u8]) -> bool {
+    // Behind the extensions stands the same, but for the checksum.
+    let content = |bytes: &[u8]| bytes.len().saturating_sub(4);
+    let (len, again_len) = (content(bytes), content(again));
+    let same =
+        bytes[..len].iter().rev().zip(again[..again_len].iter().rev()).take_while(|(one, other)| one == other).count();
+    bytes == again || (len > again_len && same + HEAD >= again_len)
+}
+
+/// So many bytes at most stand before the extensions of an envelope: magic, version, content, schema, shape, their number.
+const HEAD: usize = 40;
+
 /// What is accepted has one form, works, and leaves again.
 fn sound<F: FragmentCodec>(bytes: &[u8], limits: &Limits) -> bool {
     let Ok(mut value) = decoding(|| dotted::Causal::<F>::decode(bytes, limits)) else { return false };
     assert!(value.usage().beyond(limits).is_none(), "more than the limits allow");
-    assert!(value.encode() == bytes, "another form of the same value");
+    assert!(is_form_of(bytes, &value.encode()), "another form of the same value");
     value.assert_consistent();
     let again = value.clone();
     _ = value.try_merge(&again).expect("it is the same");
@@ -185,7 +199,7 @@ fn operation(input: &[u8]) -> bool {
     let Some((&choice, bytes)) = input.split_first() else { return false };
     let limits = limits(choice);
     let Ok(operation) = decoding(|| Operation::<StoreBody>::decode(bytes, &limits)) else { return false };
-    assert!(operation.encode() == bytes, "another form of the same operation");
+    assert!(is_form_of(bytes, &operation.encode()), "another form of the same operation");
     let mut receiver = stores(u64::from(choice & 0x3f) / 4).swap_remove(0);
     let before = receiver.encode();
     let mut inbox = CausalInbox::new(2).within(limits);
